@@ -1,0 +1,22 @@
+#pragma once
+
+#include "agent/base/error.h"
+
+/* The REST doors (rest.md): two unix sockets and a TCP address, served by one thread. */
+
+struct bus;
+struct config;
+struct operations;
+struct state;
+struct worker;
+struct api;
+
+/* Keeps all of them; listens on the bus (so before the first thread). NULL: no memory. */
+struct api *api_new(const struct config *config, struct state *state,
+                    struct operations *operations, struct bus *bus, struct worker *worker);
+/* Opens the doors and begins to serve. An error names the door. */
+MUST_CHECK struct error api_start(struct api *api);
+/* After worker_stop(), which has answered all readers: ends what is open (waiters get what there
+ * is), closes the doors, removes the sockets. At most 2 s. */
+void api_stop(struct api *api);
+void api_free(struct api *api);
