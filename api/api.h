@@ -8,15 +8,15 @@ struct bus;
 struct config;
 struct operations;
 struct state;
-struct worker;
+struct reads;
 struct api;
 
 /* Keeps all of them; listens on the bus (so before the first thread). NULL: no memory. */
 struct api *api_new(const struct config *config, struct state *state,
-                    struct operations *operations, struct bus *bus, struct worker *worker);
+                    struct operations *operations, struct bus *bus, struct reads *reads);
 /* Opens the doors and begins to serve. An error names the door. */
 MUST_CHECK struct error api_start(struct api *api);
-/* After worker_stop(), which has answered all readers: ends what is open (waiters get what there
+/* After the worker has stopped and all readers are answered: ends what is open (waiters get what there
  * is), closes the doors, removes the sockets. At most 2 s. */
 void api_stop(struct api *api);
 void api_free(struct api *api);

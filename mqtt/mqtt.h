@@ -10,15 +10,15 @@ struct bus;
 struct config;
 struct operations;
 struct state;
-struct worker;
+struct reads;
 struct mqtt;
 
 /* Keeps all of them; listens on the bus (so before the first thread). NULL: no memory. Not called
  * when mqtt.uri is null. */
 struct mqtt *mqtt_new(const struct config *config, struct state *state,
-                      struct operations *operations, struct bus *bus, struct worker *worker);
+                      struct operations *operations, struct bus *bus, struct reads *reads);
 MUST_CHECK struct error mqtt_start(struct mqtt *mqtt);
-/* After worker_stop(): sends what is left and the goodbye, as far as that goes in 4 s. False: the
+/* After the worker has stopped: sends what is left and the goodbye, as far as that goes in 4 s. False: the
  * library hangs (a name look-up), the object must not be freed and the process is left by _exit. */
 bool mqtt_stop(struct mqtt *mqtt);
 void mqtt_free(struct mqtt *mqtt);
