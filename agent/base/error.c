@@ -42,7 +42,6 @@ static const char *const names[ERROR_CODES] = {
     [ERROR_OVERTAKEN] = "overtaken",
     [ERROR_STRANDED] = "stranded",
     [ERROR_INTERRUPTED] = "interrupted",
-    [ERROR_CANCELED] = "canceled",
     [ERROR_INTERNAL] = "internal",
 };
 
