@@ -94,20 +94,24 @@ struct operation {
     enum phase phase;
     /* 1 at birth; 0 only where a refusal has none (key-reused). */
     int64_t rev;
-    /* Wall clock; 0: not yet. */
-    int64_t created_utc_ms, started_utc_ms, ended_utc_ms;
-    /* CLOCK_BOOTTIME. `expires_ms`: not begun by then, it ends as expired. */
-    int64_t created_ms, expires_ms, ends_by_ms;
+    /* Wall clock; 0: not yet. `ends_by`: over at the latest. */
+    int64_t created_utc_ms, started_utc_ms, ended_utc_ms, ends_by_utc_ms;
+    /* The wall clock could be trusted at birth. */
+    bool clock_was_set;
+    /* CLOCK_BOOTTIME: ENABLE not sent by then, it ends as expired. */
+    int64_t expires_ms;
+    /* ENABLE is going out or has gone: too late for cancel and expiry. */
+    bool sent;
     size_t phase_count;
     struct operation_phase phases[OPERATION_PHASES_MAX];
-    /* The target once it is known by both names. */
-    bool has_target;
+    /* The target and the profile in use before, once the card's list has named them. */
+    bool has_target, has_from;
     struct profile target;
-    /* The result of a switch that changed or confirmed something. */
+    struct iccid from;
     bool has_result;
     bool changed;
-    bool has_from, has_now;
-    struct iccid from, now;
+    bool has_now;
+    struct iccid now;
     int64_t blackout_ms; /* -1 unknown */
     enum verified verified;
     /* Of failed, rejected, canceled and expired. */

@@ -16,10 +16,12 @@ struct operations;
 
 enum { OPERATIONS_KEPT = 1000 };
 
-/* Keeps both. `wake` (borrowed context, called without a lock on the admitting thread) tells the
- * worker that an operation waits. NULL: no memory. */
+/* Keeps both. NULL: no memory. */
 struct operations *operations_new(struct bus *bus, struct state *state);
+/* The longest that a switch may take, for `ends_by`. Before the first thread. */
+void operations_set_budget(struct operations *ops, int64_t budget_ms);
 void operations_free(struct operations *ops);
+/* `wake` (called without a lock on the admitting thread) tells the worker that an operation waits. */
 void operations_set_wake(struct operations *ops, void (*wake)(void *ctx), void *ctx);
 
 enum admission {
@@ -52,7 +54,8 @@ bool operations_find_request(struct operations *ops, enum operation_channel chan
 size_t operations_list(struct operations *ops, enum operation_state state, const char *before,
                        size_t cap, struct operation *ret);
 
-/* Ends an operation whose ENABLE has not gone out. ERROR_NOT_FOUND; ERROR_TOO_LATE. */
+/* Ends an operation whose ENABLE has not gone out; one that was canceled before stays so.
+ * ERROR_NOT_FOUND; ERROR_TOO_LATE. */
 MUST_CHECK struct error operations_cancel(struct operations *ops, const char *id,
                                           struct operation *ret);
 
@@ -64,10 +67,11 @@ void operations_close_doors(struct operations *ops);
 /* The oldest that waits; it is still `accepted`. Operations whose time is over are ended as expired
  * on the way. False: none. `*ret_next_expiry_ms`: when the next one expires (CLOCK_NEVER: none). */
 bool operations_next(struct operations *ops, struct operation *ret, int64_t *ret_next_expiry_ms);
-/* accepted -> running. False: it has ended meanwhile (canceled, expired). */
-bool operations_start(struct operations *ops, const char *id, int64_t ends_by_ms);
+/* accepted -> running, in `enabling`. False: it has ended meanwhile (canceled, expired). */
+bool operations_start(struct operations *ops, const char *id);
 /* Right before ENABLE: past this point there is no cancel. False: canceled or expired, and ended. */
 bool operations_commit_to_send(struct operations *ops, const char *id);
+/* What the card's list says of it; `from` NULL: no profile was in use. */
 void operations_set_target(struct operations *ops, const char *id, const struct profile *target,
                            const struct iccid *from);
 void operations_enter(struct operations *ops, const char *id, enum phase phase);

@@ -165,8 +165,9 @@ void reads_answer(struct reads *reads, unsigned had, const struct error *error)
 
 void reads_expire(struct reads *reads, int64_t now_ms)
 {
-    const struct error e = error_make(ERROR_IN_AGENT, ERROR_MODEM_TIMEOUT, 0,
-                                      "the modem did not get to it within %d s", READS_WAIT_MS / 1000);
+    const struct error e =
+        error_make(ERROR_IN_AGENT, ERROR_MODEM_TIMEOUT, 0,
+                   "the modem did not get to it within %d s", READS_WAIT_MS / 1000);
 
     answer_chosen(reads, is_over, &now_ms, &e);
 }
