@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cjson/cJSON.h>
+
+#include "agent/base/connectivity.h"
+#include "agent/base/profile.h"
+#include "agent/state/snapshot.h"
+
+/* What the snapshot says, as the JSON that every door shows (REST, MQTT): what is not known is
+ * absent, never null or zero. Pure; each function gives its tree (cJSON_Delete), NULL: no memory. */
+
+/* What the configuration calls a profile; NULL: nothing. */
+typedef const char *(*render_label)(const void *ctx, const struct iccid *iccid);
+
+/* {"eid","valid","profile_code"} */
+cJSON *render_eid(const struct eid *eid);
+/* {"iccid","aid","enabled","fallback","label","name","provider","nickname","warnings"}; `label` may
+ * be NULL. `warnings` holds "luhn" for an ICCID with a wrong check digit. */
+cJSON *render_profile(const struct profile *profile, render_label label, const void *ctx);
+/* An array of them in the card's order. */
+cJSON *render_profiles(const struct profile_list *list, render_label label, const void *ctx);
+/* {"at","registration","roaming","operator","technology","signal","data","quality","iccid"} */
+cJSON *render_connectivity(const struct connectivity *connectivity);
+/* {"agent":{"version","device_id"},"modem":{…},"card":{…}}; the door adds what it can do.
+ * `device_id` may be NULL. */
+cJSON *render_info(const struct snapshot *snapshot, const char *device_id);
