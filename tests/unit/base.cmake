@@ -1,0 +1,8 @@
+lpm_unit_test(error LINK lpm_base)
+lpm_unit_test(log LINK lpm_base)
+lpm_unit_test(clock LINK lpm_base)
+lpm_unit_test(id LINK lpm_base)
+lpm_unit_test(json LINK lpm_base)
+lpm_unit_test(hex LINK lpm_base)
+lpm_unit_test(cursor LINK lpm_base)
+lpm_unit_test(utf8 LINK lpm_base)
