@@ -1,0 +1,54 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/connectivity.h"
+#include "agent/base/profile.h"
+#include "agent/operation/operation.h"
+#include "agent/operation/operations.h"
+
+/* Runs one switch from its list to its end, on the worker's thread: ENABLE on the card, settling
+ * what was not clear, then looking and acting as saga.h says until it is committed or has failed. */
+
+struct bus;
+struct card;
+struct config;
+struct modem;
+
+/* What the modem told by unsolicited lines; the owner of the modem sets them, whoever reacts clears
+ * them. */
+struct switch_signs {
+    /* Something about registration or data changed: look at once. */
+    bool hint;
+    /* The modem was seen to start over, or its port went. */
+    bool restarted;
+};
+
+struct switch_tools {
+    const struct config *config;
+    struct modem *modem;
+    struct card *card;
+    struct operations *operations;
+    struct bus *bus;
+    struct switch_signs *signs;
+};
+
+struct switch_outcome {
+    /* Code and result for operations_end(). */
+    struct operation_end end;
+    /* The operation ended meanwhile by itself (canceled, expired): `end` says nothing. */
+    bool ended_already;
+    /* ENABLE went out: what was known of the list is no longer true. */
+    bool list_dropped;
+    /* The list that the job read, still true when `list_dropped` is false. */
+    bool has_list;
+    struct profile_list list;
+};
+
+/* The modem is open. Always ends; in the longest case after switch_budget_ms(). */
+void switch_run(const struct switch_tools *tools, const struct operation *op,
+                struct switch_outcome *ret);
+
+/* The longest that switch_run() may take. */
+int64_t switch_budget_ms(const struct config *config);

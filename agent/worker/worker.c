@@ -1,0 +1,631 @@
+#include "agent/worker/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/id.h"
+#include "agent/base/log.h"
+#include "agent/card/card.h"
+#include "agent/modem/modem.h"
+#include "agent/operation/operations.h"
+#include "agent/state/bus.h"
+#include "agent/state/etag.h"
+#include "agent/state/reads.h"
+#include "agent/state/snapshot.h"
+#include "agent/switch/switch.h"
+#include "config/config.h"
+
+enum {
+    REOPEN_MIN_MS = 200,
+    REOPEN_MAX_MS = 5000,
+    /* A card that could not be read is tried again by itself after that, then less often. */
+    RETRY_MIN_MS = 2000,
+    RETRY_MAX_MS = 60000,
+    HINT_GAP_MS = 5000,
+    WANTS_CARD = READ_EID | READ_PROFILES,
+    WANTS_ALL = WANTS_CARD | READ_CONNECTIVITY,
+};
+
+struct worker {
+    const struct config *config;
+    struct state *state;
+    struct reads *reads;
+    struct operations *operations;
+    struct bus *bus;
+    int wake_fd;
+    atomic_bool stopping;
+    pthread_t thread;
+    bool running;
+
+    /* The worker thread's own: */
+    struct modem *modem;
+    struct card *card;
+    /* The next snapshot in the making. */
+    struct snapshot now;
+    /* How often the list was dropped; part of its ETag. */
+    uint64_t generation;
+    struct switch_signs signs;
+    /* Set-up is through: readers may wait for the card. */
+    bool open;
+    /* The modem told of a SIM change since it was last looked at. */
+    bool sim_sign;
+    /* The port was away or the SIM changed: it may be another card, with another EID. */
+    bool other_card;
+    bool switching;
+    /* The rows last seen, without the generation: what is news and what is not. */
+    char rows_tag[SNAPSHOT_ETAG_MAX + 1];
+    /* Why the next list is not the one before: "start", "operation", "external". */
+    const char *list_by;
+    int64_t reopen_at_ms, reopen_pause_ms;
+    int64_t retry_at_ms, retry_pause_ms;
+    int64_t sample_at_ms, sampled_ms;
+    /* Too large for a stack. */
+    struct profile_list list;
+    struct switch_outcome outcome;
+};
+
+static void wake(void *ctx)
+{
+    struct worker *worker = ctx;
+    const uint64_t one = 1;
+    ssize_t n = write(worker->wake_fd, &one, sizeof one);
+
+    (void)n; /* A full counter wakes just as well. */
+}
+
+/* --- the snapshot --- */
+
+static void publish(struct worker *worker)
+{
+    struct error e = state_publish(worker->state, &worker->now);
+
+    if (e.code)
+        log_err("snapshot could not be replaced, the one before stays", LOG_ERR(&e));
+}
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+    size_t n = strnlen(from, size - 1);
+
+    memcpy(to, from, n);
+    to[n] = '\0';
+}
+
+static void note_identity(struct worker *worker)
+{
+    const struct modem_identity *id = modem_identity(worker->modem);
+
+    copy_text(worker->now.manufacturer, sizeof worker->now.manufacturer, id->manufacturer);
+    copy_text(worker->now.model, sizeof worker->now.model, id->model);
+    copy_text(worker->now.revision, sizeof worker->now.revision, id->revision);
+    copy_text(worker->now.port, sizeof worker->now.port, id->port);
+}
+
+/* Trouble is told when it begins, changes its kind or ends, not at each try. */
+static void set_trouble(struct worker *worker, enum modem_state modem, const struct error *trouble)
+{
+    bool changed = worker->now.modem != modem || worker->now.trouble.code != trouble->code;
+
+    worker->now.modem = modem;
+    worker->now.trouble = *trouble;
+    copy_text(worker->now.transport, sizeof worker->now.transport,
+              card_transport_name(worker->card));
+    copy_text(worker->now.interface, sizeof worker->now.interface,
+              card_interface_name(worker->card));
+    if (!changed)
+        return;
+    publish(worker);
+    if (trouble->code)
+        log_warning("modem or card is not ready, trying on", LOG_ERR(trouble));
+    else
+        log_info("modem and card are ready", LOG_STR("model", worker->now.model),
+                 LOG_STR("transport", worker->now.transport),
+                 LOG_STR("interface", worker->now.interface));
+    bus_publish(worker->bus, BUS_MODEM, NULL);
+}
+
+static void drop_list(struct worker *worker, const char *by)
+{
+    worker->generation++;
+    worker->now.has_list = false;
+    worker->list_by = by;
+    publish(worker);
+}
+
+static bool same_enabled(const struct profile_list *a, const struct profile_list *b)
+{
+    const struct profile *x = profile_enabled(a);
+    const struct profile *y = profile_enabled(b);
+
+    return (!x && !y) || (x && y && x->has_iccid == y->has_iccid &&
+                          iccid_equal(&x->iccid, &y->iccid) && aid_equal(&x->aid, &y->aid));
+}
+
+/* A fresh list of the card: into the snapshot, and told where it says something new. */
+static void note_list(struct worker *worker, const struct profile_list *list)
+{
+    const struct bus_profiles told = { .by = worker->list_by };
+    bool known = worker->rows_tag[0] != '\0';
+    bool other_enabled = !known || !same_enabled(&worker->now.list, list);
+    char rows_tag[sizeof worker->rows_tag];
+    bool news;
+
+    etag_of_list(list, 0, rows_tag);
+    news = strcmp(rows_tag, worker->rows_tag) != 0;
+    memcpy(worker->rows_tag, rows_tag, sizeof rows_tag);
+    worker->now.list = *list;
+    worker->now.has_list = true;
+    worker->now.list_at_ms = clock_now_ms();
+    etag_of_list(list, worker->generation, worker->now.etag);
+    if (other_enabled) {
+        worker->now.enabled_since_utc_ms = known ? clock_utc_ms() : 0;
+        copy_text(worker->now.enabled_by, sizeof worker->now.enabled_by, told.by);
+    }
+    /* From here on, a list that differs was changed by somebody else. */
+    worker->list_by = "external";
+    publish(worker);
+    if (!news)
+        return;
+    log_info("profile list is known", LOG_NUM("count", (int64_t)list->count),
+             LOG_STR("by", told.by));
+    bus_publish(worker->bus, BUS_PROFILES, &told);
+}
+
+/* --- in the middle of any wait --- */
+
+static bool snapshot_has(const struct snapshot *now, unsigned want)
+{
+    return want == READ_EID        ? now->has_eid
+           : want == READ_PROFILES ? now->has_list
+                                   : now->has_connectivity;
+}
+
+/* During a switch the snapshot answers, whatever was asked. */
+static void answer_from_snapshot(struct worker *worker)
+{
+    const struct error none = ERROR_OK;
+
+    for (unsigned want = READ_EID; want <= READ_CONNECTIVITY; want <<= 1)
+        if (snapshot_has(&worker->now, want))
+            reads_answer(worker->reads, want, &none);
+}
+
+static int64_t guest_deadline(void *ctx)
+{
+    struct worker *worker = ctx;
+
+    return reads_deadline_ms(worker->reads);
+}
+
+static bool guest_turn(void *ctx)
+{
+    struct worker *worker = ctx;
+    uint64_t count;
+    ssize_t n = read(worker->wake_fd, &count, sizeof count);
+
+    (void)n; /* Not readable: it was the deadline. */
+    reads_expire(worker->reads, clock_now_ms());
+    if (!worker->open)
+        reads_answer(worker->reads, WANTS_ALL, &worker->now.trouble);
+    else if (worker->switching)
+        answer_from_snapshot(worker);
+    return !atomic_load(&worker->stopping);
+}
+
+static void on_modem_event(void *ctx, enum modem_event event)
+{
+    struct worker *worker = ctx;
+
+    worker->signs.hint = true;
+    if (event == MODEM_EVENT_RESTARTED || event == MODEM_EVENT_GONE)
+        worker->signs.restarted = true;
+    if (event == MODEM_EVENT_SIM || event == MODEM_EVENT_RESTARTED)
+        worker->sim_sign = true;
+}
+
+/* --- the modem comes and goes --- */
+
+static void open_modem(struct worker *worker)
+{
+    struct error e = modem_open(worker->modem);
+
+    if (!modem_is_open(worker->modem)) {
+        /* Full jitter is not wanted here: one process, one port. */
+        worker->reopen_at_ms = clock_now_ms() + worker->reopen_pause_ms;
+        worker->reopen_pause_ms = 2 * worker->reopen_pause_ms > REOPEN_MAX_MS
+                                      ? REOPEN_MAX_MS
+                                      : 2 * worker->reopen_pause_ms;
+        if (e.code != ERROR_SHUTTING_DOWN)
+            set_trouble(worker, MODEM_ABSENT, &e);
+        return;
+    }
+    worker->open = true;
+    worker->reopen_pause_ms = REOPEN_MIN_MS;
+    worker->retry_pause_ms = RETRY_MIN_MS;
+    worker->retry_at_ms = 0;
+    worker->sample_at_ms = 0;
+    worker->sim_sign = false;
+    worker->other_card = true;
+    note_identity(worker);
+    card_forget_channels(worker->card);
+    worker->now.has_connectivity = false;
+    if (worker->now.has_list)
+        drop_list(worker, "external");
+    if (e.code)
+        set_trouble(worker, MODEM_READY, &e);
+}
+
+static void notice_gone(struct worker *worker)
+{
+    const struct error gone =
+        error_make(ERROR_IN_AGENT, ERROR_MODEM_ABSENT, 0, "the modem's port is gone");
+
+    if (!worker->open)
+        return;
+    worker->open = false;
+    worker->reopen_at_ms = clock_now_ms() + REOPEN_MIN_MS;
+    worker->reopen_pause_ms = REOPEN_MIN_MS;
+    set_trouble(worker, MODEM_ABSENT, &gone);
+}
+
+/* --- reads --- */
+
+static void back_off(struct worker *worker)
+{
+    int64_t pause_ms = worker->retry_pause_ms;
+
+    worker->retry_at_ms =
+        clock_now_ms() + pause_ms / 2 + (int64_t)id_random_below((uint32_t)pause_ms / 2 + 1);
+    worker->retry_pause_ms = 2 * pause_ms > RETRY_MAX_MS ? RETRY_MAX_MS : 2 * pause_ms;
+}
+
+static void note_eid(struct worker *worker, const struct eid *eid)
+{
+    worker->now.has_eid = true;
+    worker->now.eid = *eid;
+    worker->now.eid_at_ms = clock_now_ms();
+    worker->other_card = false;
+}
+
+/* One job for all of the card that somebody waits for or that the snapshot lacks. */
+static void read_card(struct worker *worker, unsigned wants)
+{
+    struct eid eid;
+    struct error e;
+
+    if (!worker->now.has_eid || worker->other_card)
+        wants |= READ_EID;
+    if (!worker->now.has_list)
+        wants |= READ_PROFILES;
+    e = modem_check_sim(worker->modem);
+    if (!e.code)
+        e = card_read(worker->card, wants & READ_EID ? &eid : NULL,
+                      wants & READ_PROFILES ? &worker->list : NULL);
+    if (e.code == ERROR_SHUTTING_DOWN)
+        return;
+    if (e.code)
+        back_off(worker);
+    else
+        worker->retry_pause_ms = RETRY_MIN_MS;
+    if (!e.code && wants & READ_EID)
+        note_eid(worker, &eid);
+    if (!e.code && wants & READ_PROFILES)
+        note_list(worker, &worker->list);
+    if (modem_is_open(worker->modem))
+        set_trouble(worker, MODEM_READY, &e);
+    else
+        notice_gone(worker);
+    publish(worker);
+    reads_answer(worker->reads, e.code ? WANTS_CARD : wants, &e);
+}
+
+/* The modem goes on with another profile than at the last look: somebody else has switched. */
+static bool moved(const struct connectivity *before, const struct connectivity *after)
+{
+    return before->has_iccid && after->has_iccid && !iccid_equal(&before->iccid, &after->iccid);
+}
+
+static void read_connectivity(struct worker *worker)
+{
+    struct connectivity reading = { 0 };
+    struct error e = modem_read_connectivity(worker->modem, &reading);
+
+    worker->sampled_ms = clock_now_ms();
+    worker->sample_at_ms = worker->sampled_ms + 1000 * (int64_t)worker->config->telemetry.sample_s;
+    if (!e.code) {
+        if (worker->now.has_connectivity && moved(&worker->now.connectivity, &reading) &&
+            worker->now.has_list)
+            drop_list(worker, "external");
+        worker->now.has_connectivity = true;
+        worker->now.connectivity = reading;
+        publish(worker);
+        bus_publish(worker->bus, BUS_CONNECTIVITY, NULL);
+    } else if (!modem_is_open(worker->modem)) {
+        notice_gone(worker);
+    }
+    if (e.code != ERROR_SHUTTING_DOWN)
+        reads_answer(worker->reads, READ_CONNECTIVITY, &e);
+}
+
+/* --- a switch --- */
+
+static void run_switch(struct worker *worker, const struct operation *op)
+{
+    const struct switch_tools tools = { .config = worker->config,
+                                        .modem = worker->modem,
+                                        .card = worker->card,
+                                        .operations = worker->operations,
+                                        .bus = worker->bus,
+                                        .signs = &worker->signs };
+    struct switch_outcome *outcome = &worker->outcome;
+
+    if (!operations_start(worker->operations, op->id))
+        return;
+    worker->switching = worker->now.switching = true;
+    publish(worker);
+    answer_from_snapshot(worker);
+    switch_run(&tools, op, outcome);
+    worker->switching = worker->now.switching = false;
+    worker->sim_sign = false;
+    if (outcome->list_dropped) {
+        /* What was read of the network belongs to the profile before. */
+        worker->now.has_connectivity = false;
+        drop_list(worker, "operation");
+    } else if (outcome->has_list) {
+        note_list(worker, &outcome->list);
+    } else {
+        publish(worker);
+    }
+    if (modem_is_open(worker->modem))
+        note_identity(worker);
+    if (!outcome->ended_already)
+        operations_end(worker->operations, op->id, &outcome->end);
+    worker->sample_at_ms = 0;
+}
+
+/* --- the thread --- */
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What the modem told by itself, outside of a switch. */
+static void take_signs(struct worker *worker, int64_t now_ms)
+{
+    /* A modem may tell of every change of a weak signal: one reading for all that come together. */
+    if (worker->signs.hint && worker->sample_at_ms > now_ms)
+        worker->sample_at_ms = sooner(worker->sample_at_ms, worker->sampled_ms + HINT_GAP_MS);
+    worker->signs = (struct switch_signs){ 0 };
+    if (!worker->sim_sign)
+        return;
+    worker->sim_sign = false;
+    worker->other_card = true;
+    card_forget_channels(worker->card);
+    drop_list(worker, "external");
+    bus_publish(worker->bus, BUS_SIM, NULL);
+    worker->retry_at_ms = 0;
+    worker->sample_at_ms = 0;
+}
+
+/* Something to do with an open modem; false: nothing now, `*ret_until_ms` says when at the latest. */
+static bool work(struct worker *worker, int64_t *ret_until_ms)
+{
+    int64_t now_ms = clock_now_ms();
+    struct operation op;
+    int64_t expiry_ms;
+    unsigned wanted;
+
+    if (operations_next(worker->operations, &op, &expiry_ms)) {
+        run_switch(worker, &op);
+        return true;
+    }
+    take_signs(worker, now_ms);
+    wanted = reads_wanted(worker->reads);
+    if (wanted & WANTS_CARD ||
+        ((!worker->now.has_eid || !worker->now.has_list) && worker->retry_at_ms <= now_ms)) {
+        read_card(worker, wanted & WANTS_CARD);
+        return true;
+    }
+    if (wanted & READ_CONNECTIVITY || worker->sample_at_ms <= now_ms) {
+        read_connectivity(worker);
+        return true;
+    }
+    *ret_until_ms = sooner(worker->sample_at_ms, reads_deadline_ms(worker->reads));
+    if (!worker->now.has_eid || !worker->now.has_list)
+        *ret_until_ms = sooner(*ret_until_ms, worker->retry_at_ms);
+    return false;
+}
+
+/* Without a modem operations wait until their time is over. */
+static int64_t wait_for_modem(struct worker *worker)
+{
+    struct operation op;
+    int64_t expiry_ms;
+
+    (void)operations_next(worker->operations, &op, &expiry_ms);
+    return sooner(worker->reopen_at_ms, expiry_ms);
+}
+
+static void *thread_main(void *ctx)
+{
+    struct worker *worker = ctx;
+
+    while (!atomic_load(&worker->stopping)) {
+        int64_t until_ms = CLOCK_NEVER;
+
+        if (!modem_is_open(worker->modem)) {
+            notice_gone(worker);
+            if (worker->reopen_at_ms <= clock_now_ms())
+                open_modem(worker);
+            until_ms = wait_for_modem(worker);
+            if (modem_is_open(worker->modem))
+                continue;
+        } else if (work(worker, &until_ms)) {
+            continue;
+        }
+        if (!modem_idle(worker->modem, until_ms))
+            break;
+    }
+    return NULL;
+}
+
+/* --- wiring --- */
+
+static enum card_interface interface_of(enum config_interface interface)
+{
+    return interface == CONFIG_INTERFACE_LPM     ? CARD_LPM
+           : interface == CONFIG_INTERFACE_ES10C ? CARD_ES10C
+                                                 : CARD_AUTO;
+}
+
+static int64_t card_now_ms(void *ctx)
+{
+    (void)ctx;
+    return clock_now_ms();
+}
+
+static bool card_pause(void *ctx, int64_t until_ms)
+{
+    struct worker *worker = ctx;
+
+    while (clock_now_ms() < until_ms)
+        if (!modem_idle(worker->modem, until_ms))
+            return false;
+    return true;
+}
+
+static struct modem *make_modem(struct worker *worker)
+{
+    static const enum modem_reset_kind resets[] = {
+        [CONFIG_RESET_NONE] = MODEM_RESET_NONE,     [CONFIG_RESET_CFUN] = MODEM_RESET_CFUN,
+        [CONFIG_RESET_VENDOR] = MODEM_RESET_VENDOR, [CONFIG_RESET_COMMAND] = MODEM_RESET_COMMAND,
+        [CONFIG_RESET_EXEC] = MODEM_RESET_EXEC,
+    };
+    const struct config *config = worker->config;
+    const struct modem_options options = {
+        .port = config->modem.port,
+        .baud = config->modem.baud,
+        .init = (const char *const *)config->modem.init.items,
+        .init_count = config->modem.init.count,
+        .reset = resets[config->modem.reset],
+        .reset_command = config->modem.reset_command,
+        .reset_exec = (const char *const *)config->modem.reset_exec,
+        .guest = { .fd = worker->wake_fd,
+                   .deadline_ms = guest_deadline,
+                   .turn = guest_turn,
+                   .ctx = worker },
+        .on_event = on_modem_event,
+        .event_ctx = worker,
+    };
+
+    return modem_new(&options);
+}
+
+static struct card *make_card(struct worker *worker)
+{
+    struct card_options options = {
+        .aid = worker->config->card.aid,
+        .interface = interface_of(worker->config->card.interface),
+        .now_ms = card_now_ms,
+        .pause = card_pause,
+        .ctx = worker,
+    };
+
+    if (worker->config->modem.transport != CONFIG_TRANSPORT_CGLA)
+        options.transports[options.transport_count++] = modem_csim(worker->modem);
+    if (worker->config->modem.transport != CONFIG_TRANSPORT_CSIM)
+        options.transports[options.transport_count++] = modem_cgla(worker->modem);
+    return card_new(&options);
+}
+
+struct worker *worker_new(const struct config *config, struct state *state, struct reads *reads,
+                          struct operations *operations, struct bus *bus)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+
+    if (!worker)
+        return NULL;
+    worker->config = config;
+    worker->state = state;
+    worker->reads = reads;
+    worker->operations = operations;
+    worker->bus = bus;
+    worker->list_by = "start";
+    worker->reopen_pause_ms = REOPEN_MIN_MS;
+    worker->retry_pause_ms = RETRY_MIN_MS;
+    worker->now.trouble =
+        error_make(ERROR_IN_AGENT, ERROR_MODEM_ABSENT, 0, "the modem is not set up yet");
+    worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (worker->wake_fd >= 0)
+        worker->modem = make_modem(worker);
+    if (worker->modem)
+        worker->card = make_card(worker);
+    if (!worker->card) {
+        worker_free(worker);
+        return NULL;
+    }
+    operations_set_wake(operations, wake, worker);
+    operations_set_budget(operations, switch_budget_ms(config));
+    reads_set_wake(reads, wake, worker);
+    return worker;
+}
+
+struct error worker_start(struct worker *worker)
+{
+    int failed = pthread_create(&worker->thread, NULL, thread_main, worker);
+
+    if (failed)
+        return error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, failed, "no thread for the worker: %s",
+                          strerror(failed));
+    worker->running = true;
+    return ERROR_OK;
+}
+
+/* What waits and has not begun is told, too. */
+static void end_waiting(struct worker *worker)
+{
+    struct operation_end end = {
+        .error = error_make(ERROR_IN_AGENT, ERROR_INTERRUPTED, 0,
+                            "the agent was stopped before it could begin"),
+        .blackout_ms = -1,
+    };
+    struct operation op;
+    int64_t expiry_ms;
+
+    while (operations_next(worker->operations, &op, &expiry_ms))
+        operations_end(worker->operations, op.id, &end);
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (!worker->running)
+        return;
+    operations_close_doors(worker->operations);
+    atomic_store(&worker->stopping, true);
+    wake(worker);
+    pthread_join(worker->thread, NULL);
+    worker->running = false;
+    end_waiting(worker);
+    reads_close(worker->reads);
+    modem_close(worker->modem);
+}
+
+void worker_free(struct worker *worker)
+{
+    if (!worker)
+        return;
+    card_free(worker->card);
+    modem_free(worker->modem);
+    if (worker->wake_fd >= 0)
+        close(worker->wake_fd);
+    free(worker);
+}
