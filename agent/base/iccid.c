@@ -29,7 +29,35 @@ struct error iccid_from_card(const uint8_t *bytes, size_t len, struct iccid *ret
     if (n < ICCID_TEXT_MIN)
         return error_make(ERROR_IN_AGENT, ERROR_CARD, 0, "ICCID of %zu digits", n);
     *ret = id;
-    return (struct error){ 0 };
+    return ERROR_OK;
+}
+
+/* NUL for a character that is none of ours. */
+static char digit_of(char c)
+{
+    if (c >= 'a' && c <= 'e')
+        c = (char)(c - 'a' + 'A');
+    return c && strchr(digits, c) ? c : '\0';
+}
+
+struct error iccid_from_text(const char *text, size_t len, struct iccid *ret)
+{
+    struct iccid id = { 0 };
+    size_t n = len;
+
+    while (n > 0 && len <= ICCID_TEXT_MAX && (text[n - 1] == 'F' || text[n - 1] == 'f'))
+        n--;
+    if (n < ICCID_TEXT_MIN || n > ICCID_TEXT_MAX)
+        return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0, "an ICCID has %d to %d digits",
+                          ICCID_TEXT_MIN, ICCID_TEXT_MAX);
+    for (size_t i = 0; i < n; i++) {
+        id.text[i] = digit_of(text[i]);
+        if (!id.text[i])
+            return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
+                              "an ICCID has digits and A to E, nothing else");
+    }
+    *ret = id;
+    return ERROR_OK;
 }
 
 void iccid_to_card(const struct iccid *id, uint8_t ret[ICCID_CARD_LEN])
@@ -48,4 +76,9 @@ bool iccid_luhn_ok(const struct iccid *id)
         sum += value > 9 ? value - 9 : value;
     }
     return sum % 10 == 0;
+}
+
+bool iccid_equal(const struct iccid *a, const struct iccid *b)
+{
+    return strcmp(a->text, b->text) == 0;
 }
