@@ -224,11 +224,13 @@ static bool decode_object(const struct key *keys, const cJSON *json, void *base,
     return true;
 }
 
+/* 15 digits: the network's, then the last ones of the ICCID. */
 static void make_imsi(struct profile_scn *p)
 {
     char imsi[sizeof(p->imsi)];
+    size_t rest = 15 - strlen(p->network.plmn);
 
-    snprintf(imsi, sizeof(imsi), "%.6s%.9s", p->network.plmn, p->iccid + strlen(p->iccid) - 9);
+    snprintf(imsi, sizeof(imsi), "%s%s", p->network.plmn, p->iccid + strlen(p->iccid) - rest);
     text_copy(p->imsi, sizeof(p->imsi), imsi);
 }
 
