@@ -97,7 +97,7 @@ struct config {
         char *socket, *view_socket;
         unsigned socket_mode;
         char *socket_group;
-        char *listen; /* "address:port", "[::1]:8480" */
+        char *listen;   /* "address:port", "[::1]:8480" */
         bool is_public; /* api.public */
         struct config_strings hosts;
         char *token_file;
@@ -175,7 +175,12 @@ struct config {
         } roaming;
         struct {
             bool enabled;
-            enum { CONFIG_RETURN_TIMER = 0, CONFIG_RETURN_AT, CONFIG_RETURN_ON_LOSS, CONFIG_RETURN_NEVER } mode;
+            enum {
+                CONFIG_RETURN_TIMER = 0,
+                CONFIG_RETURN_AT,
+                CONFIG_RETURN_ON_LOSS,
+                CONFIG_RETURN_NEVER
+            } mode;
             int after_s;
             char *at;
         } back; /* "return" is a keyword */
