@@ -513,6 +513,7 @@ class MqttWatcher:
         props = Properties(PacketTypes.PUBLISH)
         for name, value in properties.items():
             setattr(props, name, value)
+        wait_until(self.client.is_connected, what="the watcher is connected")
         info = self.client.publish(topic, payload, qos, retain, props)
         info.wait_for_publish(TIMEOUT * SLOW)
         return info

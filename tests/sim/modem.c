@@ -206,6 +206,20 @@ static void noise(struct sim *sim)
     buf_done(&b);
 }
 
+/* A hang-up throws away what the other end has not read yet, so the answer gets this long. */
+enum { READ_ANSWER_MS = 50, BOOT_MS = 100 };
+
+static void vanish_timer(struct sim *sim, int ms)
+{
+    pty_vanish(sim, ms);
+}
+
+static void reboot_timer(struct sim *sim, int arg)
+{
+    (void)arg;
+    modem_reboot(sim);
+}
+
 static void final_sent(struct sim *sim)
 {
     struct modem *m = &sim->modem;
@@ -219,9 +233,9 @@ static void final_sent(struct sim *sim)
     if (sim->scn.modem.garbage)
         noise(sim);
     if (after.vanish_ms >= 0)
-        pty_vanish(sim, after.vanish_ms);
+        timer_set(vanish_timer, (int)after.vanish_ms, READ_ANSWER_MS);
     if (after.reboot)
-        modem_reboot(sim);
+        timer_set(reboot_timer, 0, READ_ANSWER_MS);
     else if (after.refresh)
         modem_refresh(sim);
     control_check_waits(sim);
@@ -656,7 +670,7 @@ static void refresh_now(struct sim *sim, int arg)
     modem_urc(sim, "+CPIN: NOT READY");
     restart_card(sim, sim->scn.modem.refresh_ms);
     if (sim->scn.modem.vanish_on_refresh_ms)
-        pty_vanish(sim, sim->scn.modem.vanish_on_refresh_ms);
+        timer_set(vanish_timer, sim->scn.modem.vanish_on_refresh_ms, READ_ANSWER_MS);
 }
 
 void modem_refresh(struct sim *sim)
@@ -690,7 +704,7 @@ void modem_reboot(struct sim *sim)
     net_stop(sim);
     if (sim->scn.modem.reboot_ms) {
         pty_vanish(sim, sim->scn.modem.reboot_ms);
-        timer_set(boot_done, 0, sim->scn.modem.reboot_ms);
+        timer_set(boot_done, 0, sim->scn.modem.reboot_ms + BOOT_MS);
     } else {
         modem_port_gone(sim);
         boot_done(sim, 0);

@@ -62,6 +62,7 @@ static void look_for_opener(struct sim *sim, int arg)
     }
     p->alone = false;
     record_trace(&sim->record, "-", "port opened", 11);
+    control_check_waits(sim);
 }
 
 static void wait_for_opener(struct sim *sim)
@@ -172,6 +173,7 @@ void pty_ready(struct sim *sim, short events)
         flush_slave(p);
         wait_for_opener(sim);
         modem_output_dropped(sim);
+        control_check_waits(sim);
     }
     if (events & POLLOUT)
         modem_pump(sim);
