@@ -459,6 +459,7 @@ class MqttWatcher:
         self.messages = []
         self._lock = threading.Lock()
         self._subscribed = threading.Event()
+        self._published = set()
         self._topic = topic
         self.client = paho.Client(
             client_id=client_id or f"watcher-{os.getpid()}-{time.monotonic_ns()}",
@@ -467,6 +468,7 @@ class MqttWatcher:
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = lambda *args: self._subscribed.set()
         self.client.on_message = self._on_message
+        self.client.on_publish = lambda client, userdata, mid: self._published.add(mid)
         self.client.reconnect_delay_set(1, 1)
         self.client.connect("127.0.0.1", port, clean_start=True)
         self.client.loop_start()
@@ -513,9 +515,9 @@ class MqttWatcher:
         props = Properties(PacketTypes.PUBLISH)
         for name, value in properties.items():
             setattr(props, name, value)
-        wait_until(self.client.is_connected, what="the watcher is connected")
         info = self.client.publish(topic, payload, qos, retain, props)
-        info.wait_for_publish(TIMEOUT * SLOW)
+        if qos:  # goes out after a reconnection where there is no connection now
+            wait_until(lambda: info.mid in self._published, what=f"the broker has {topic}")
         return info
 
     def close(self):

@@ -292,8 +292,7 @@ int at_ccid(struct sim *sim, enum at_kind kind, const char *args)
     else if (scn->ccid_style == CCID_QUOTED)
         modem_line(sim, "+%s: \"%s\"", name, iccid);
     else if (scn->ccid_style == CCID_PADF)
-        modem_line(sim, "+%s: %s%s", name, iccid,
-                   "FF" + (strlen(iccid) >= 20 ? 2 : strlen(iccid) - 18));
+        modem_line(sim, "+%s: %s%.*s", name, iccid, (int)(20 - strlen(iccid)), "FF");
     else
         modem_line(sim, "+%s: %s", name, iccid);
     return ANS_OK;

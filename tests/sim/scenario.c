@@ -11,7 +11,7 @@
 
 static bool fail(char *error, const char *path, const char *what)
 {
-    snprintf(error, SCENARIO_ERROR, "%s: %s", *path ? path : "scenario", what);
+    snprintf(error, SCENARIO_ERROR, "%.120s: %.120s", *path ? path : "scenario", what);
     return false;
 }
 
@@ -145,7 +145,7 @@ static bool decode_array(const struct key *k, const cJSON *json, void *base, con
         char *at = (char *)base + k->offset + n * k->size;
         char below[160];
 
-        snprintf(below, sizeof(below), "%s.%zu", path, n);
+        snprintf(below, sizeof(below), "%.120s.%zu", path, n);
         fill_defaults(k->keys, at);
         if (!decode_object(k->keys, item, at, below, error))
             return false;
@@ -207,7 +207,7 @@ static bool decode_object(const struct key *keys, const cJSON *json, void *base,
     cJSON_ArrayForEach (item, json) {
         const struct key *k = key_find(keys, item->string);
 
-        snprintf(below, sizeof(below), "%s%s%s", path, *path ? "." : "", item->string);
+        snprintf(below, sizeof(below), "%.90s%s%.60s", path, *path ? "." : "", item->string);
         if (!k)
             return fail(error, below, "unknown key");
         if (!decode_value(k, item, base, below, error))
@@ -217,7 +217,7 @@ static bool decode_object(const struct key *keys, const cJSON *json, void *base,
         bool needed =
             (k->kind == KEY_TEXT || k->kind == KEY_HEX || k->kind == KEY_ICCID) && !k->preset;
 
-        snprintf(below, sizeof(below), "%s%s%s", path, *path ? "." : "", k->name);
+        snprintf(below, sizeof(below), "%.90s%s%.60s", path, *path ? "." : "", k->name);
         if (needed && !cJSON_GetObjectItemCaseSensitive(json, k->name))
             return fail(error, below, "is needed");
     }
@@ -376,7 +376,7 @@ static void help_keys(FILE *out, const struct key *keys, const char *path)
     for (const struct key *k = keys; k->name; k++) {
         char here[128];
 
-        snprintf(here, sizeof(here), "%s%s%s%s", path, *path ? "." : "", k->name,
+        snprintf(here, sizeof(here), "%.60s%s%.60s%s", path, *path ? "." : "", k->name,
                  k->kind == KEY_ARRAY ? ".N" : "");
         fprintf(out, "  %-36s %s", here, k->help);
         if (k->kind == KEY_CHOICE)
