@@ -39,28 +39,44 @@ void etag_of_list(const struct profile_list *list, uint64_t generation,
     (void)snprintf(ret, SNAPSHOT_ETAG_MAX + 1, "\"%" PRIx64 "-%016" PRIx64 "\"", generation, h);
 }
 
+/* Takes one entity tag and what separates it from the next. False: it does not parse. */
+static bool take_tag(const char **at, const char **ret_tag, size_t *ret_len, bool *ret_weak)
+{
+    bool weak = strncmp(*at, "W/", 2) == 0;
+    const char *tag = weak ? *at + 2 : *at;
+    const char *close = *tag == '"' ? strchr(tag + 1, '"') : NULL;
+
+    if (!close)
+        return false;
+    *at = close + 1 + strspn(close + 1, " \t");
+    if (**at && **at != ',')
+        return false;
+    *at += strspn(*at, ", \t");
+    *ret_tag = tag;
+    *ret_len = (size_t)(close - tag) + 1;
+    *ret_weak = weak;
+    return true;
+}
+
 bool etag_fits(const char *header, const char *etag, enum etag_comparison comparison)
 {
     const char *at = header + strspn(header, " \t");
+    bool fits = false;
 
     if (at[0] == '*' && at[1 + strspn(at + 1, " \t")] == '\0')
         return true;
+    /* A list may have empty members, also in front (RFC 9110 5.6.1). */
+    at += strspn(at, ", \t");
     while (*at) {
-        bool weak = strncmp(at, "W/", 2) == 0;
-        const char *tag = weak ? at + 2 : at;
-        const char *close = *tag == '"' ? strchr(tag + 1, '"') : NULL;
+        const char *tag;
+        size_t len;
+        bool weak;
 
-        if (!close)
+        if (!take_tag(&at, &tag, &len, &weak))
             return false;
-        size_t len = (size_t)(close - tag) + 1;
         if (!(weak && comparison == ETAG_STRONG) && len == strlen(etag) &&
             memcmp(tag, etag, len) == 0)
-            return true;
-        at = close + 1;
-        at += strspn(at, " \t");
-        if (*at && *at != ',')
-            return false;
-        at += strspn(at, ", \t");
+            fits = true;
     }
-    return false;
+    return fits;
 }

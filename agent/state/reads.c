@@ -60,7 +60,6 @@ struct error reads_ask(struct reads *reads, unsigned wants, reads_done done, voi
     if (!reader)
         return error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, 0, "no memory for a reader");
     reader->wants = wants;
-    reader->deadline_ms = clock_now_ms() + READS_WAIT_MS;
     reader->done = done;
     reader->ctx = ctx;
     pthread_mutex_lock(&reads->lock);
@@ -69,6 +68,8 @@ struct error reads_ask(struct reads *reads, unsigned wants, reads_done done, voi
     } else if (reads->count >= READS_MAX) {
         e = error_make(ERROR_IN_AGENT, ERROR_QUEUE_FULL, 0, "%d readers wait already", READS_MAX);
     } else {
+        /* Under the lock, so that the list is in the order of the deadlines. */
+        reader->deadline_ms = clock_now_ms() + READS_WAIT_MS;
         *reads->end = reader;
         reads->end = &reader->next;
         reads->count++;
