@@ -1,0 +1,523 @@
+#include "mqtt/commands.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/operation/operations.h"
+#include "agent/state/reads.h"
+#include "agent/state/snapshot.h"
+#include "config/config.h"
+#include "mqtt/command.h"
+#include "mqtt/messages.h"
+#include "mqtt/post.h"
+#include "mqtt/quiet.h"
+#include "mqtt/topics.h"
+
+enum { ASKS = 64, RESPONSES = 16, CORRELATION_MAX = 1024 };
+
+/* Where an end also goes: MQTT 5's request and response. */
+struct response {
+    size_t topic_len; /* 0: nowhere */
+    size_t correlation_len;
+    char topic[TOPICS_MAX];
+    unsigned char correlation[CORRELATION_MAX];
+};
+
+enum ask_state { ASK_FREE = 0, ASK_WAITING, ASK_READY };
+
+/* A read that somebody waits for. */
+struct ask {
+    struct commands *commands;
+    enum ask_state state;
+    enum config_command command;
+    char id[ID_SENDER_MAX + 1];
+    struct response response;
+    /* Of ASK_READY: why the snapshot could not be brought up to date. */
+    struct error error;
+};
+
+/* Who waits for the end of an enable, by the sender's id. */
+struct waiter {
+    char request[ID_SENDER_MAX + 1]; /* "": free */
+    int64_t came;
+    struct response response;
+};
+
+struct commands {
+    const struct config *config;
+    char base[TOPICS_MAX];
+    struct state *state;
+    struct operations *operations;
+    struct reads *reads;
+    struct post *post;
+    pthread_mutex_t lock;
+    /* under lock, which is a leaf as post's is: */
+    struct ask asks[ASKS];
+    struct waiter waiters[RESPONSES];
+    int64_t waiters_came;
+    struct quiet aliens, refusals;
+};
+
+struct commands *commands_new(const struct config *config, const char *base, struct state *state,
+                              struct operations *operations, struct reads *reads, struct post *post)
+{
+    struct commands *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->config = config;
+    memcpy(c->base, base, strlen(base) + 1);
+    c->state = state;
+    c->operations = operations;
+    c->reads = reads;
+    c->post = post;
+    for (size_t i = 0; i < ARRAY_LEN(c->asks); i++)
+        c->asks[i].commands = c;
+    pthread_mutex_init(&c->lock, NULL);
+    return c;
+}
+
+void commands_free(struct commands *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(c->asks); i++)
+        assert(c->asks[i].state != ASK_WAITING); /* its reads_done would come to freed memory */
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+/* --- answers --- */
+
+static struct response response_of(const struct commands *c, const struct link_message *m)
+{
+    struct response r = { 0 };
+
+    if (!m->response_topic || m->correlation_len > CORRELATION_MAX ||
+        !topics_may_respond(c->base, m->response_topic, m->response_topic_len))
+        return r;
+    r.topic_len = m->response_topic_len;
+    memcpy(r.topic, m->response_topic, r.topic_len);
+    r.correlation_len = m->correlation_len;
+    if (r.correlation_len > 0)
+        memcpy(r.correlation, m->correlation, r.correlation_len);
+    return r;
+}
+
+static void respond(struct commands *c, const struct response *r, const char *payload)
+{
+    const struct outbox_message message = {
+        .class = OUTBOX_RESPONSE,
+        .topic = r->topic,
+        .correlation = r->correlation,
+        .correlation_len = r->correlation_len,
+    };
+
+    if (r->topic_len > 0 && payload)
+        post_say(c->post, &message, strdup(payload));
+}
+
+/* To the status topic of the command and to its response topic. Takes `payload`. */
+static void answer(struct commands *c, enum config_command command, const char *id,
+                   const struct response *r, char *payload)
+{
+    char topic[TOPICS_MAX];
+    const struct outbox_message message = { .class = OUTBOX_EVENT, .topic = topic };
+
+    topics_status(c->base, command, id, topic);
+    respond(c, r, payload);
+    post_say(c->post, &message, payload);
+}
+
+static void log_refusal(struct commands *c, const char *kind, const char *id,
+                        const struct error *error)
+{
+    int64_t unsaid = 0;
+    bool say;
+
+    pthread_mutex_lock(&c->lock);
+    say = quiet_lets(&c->refusals, clock_now_ms(), &unsaid);
+    pthread_mutex_unlock(&c->lock);
+    if (say)
+        log_info("mqtt command refused", LOG_STR("kind", kind), LOG_STR("id", id), LOG_ERR(error),
+                 LOG_NUM("unsaid", unsaid));
+}
+
+static void refuse(struct commands *c, const struct topics_command *t, const struct response *r,
+                   const struct problem *problem)
+{
+    const char *kind = t->verb == TOPICS_CANCEL    ? "cancel"
+                       : t->verb == TOPICS_CONFIRM ? "confirm"
+                                                   : config_command_name(t->command);
+
+    log_refusal(c, kind, t->id, &problem->error);
+    answer(c, t->command, t->id, r, messages_error(kind, t->id, "rejected", problem));
+}
+
+static void refuse_error(struct commands *c, const struct topics_command *t,
+                         const struct response *r, struct error e)
+{
+    const struct problem problem = { .error = e };
+
+    refuse(c, t, r, &problem);
+}
+
+/* --- enable-profile --- */
+
+static void expect_end(struct commands *c, const char *request, const struct response *r)
+{
+    struct waiter *place = &c->waiters[0];
+
+    if (r->topic_len == 0)
+        return;
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < ARRAY_LEN(c->waiters); i++) {
+        struct waiter *w = &c->waiters[i];
+
+        if (strcmp(w->request, request) == 0) {
+            place = w;
+            break;
+        }
+        if (w->came < place->came)
+            place = w;
+    }
+    memcpy(place->request, request, strlen(request) + 1);
+    place->came = ++c->waiters_came;
+    place->response = *r;
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* False: nobody waits for it. */
+static bool take_waiter(struct commands *c, const char *request, struct response *ret)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < ARRAY_LEN(c->waiters) && !found; i++) {
+        struct waiter *w = &c->waiters[i];
+
+        if (!w->request[0] || strcmp(w->request, request) != 0)
+            continue;
+        *ret = w->response;
+        *w = (struct waiter){ 0 };
+        found = true;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return found;
+}
+
+static void tell_status(struct commands *c, const struct operation *op)
+{
+    char topic[TOPICS_MAX];
+    const struct outbox_message message = {
+        .class = operation_has_ended(op) ? OUTBOX_OUTCOME : OUTBOX_STATUS,
+        .topic = topic,
+        .operation = op->id,
+    };
+    struct response r;
+    char *payload = messages_operation(op);
+
+    topics_status(c->base, CONFIG_COMMAND_ENABLE_PROFILE, op->request.request, topic);
+    if (operation_has_ended(op) && take_waiter(c, op->request.request, &r))
+        respond(c, &r, payload);
+    post_say(c->post, &message, payload);
+}
+
+void commands_tell(struct commands *c, const struct operation *op)
+{
+    if (op->request.channel == CHANNEL_MQTT)
+        tell_status(c, op);
+}
+
+static struct command_rules rules_of(const struct commands *c)
+{
+    return (struct command_rules){
+        .commands = c->config->mqtt.commands,
+        .force = c->config->mqtt.force,
+        .clock_is_set = clock_is_set(),
+        .now_utc_ms = clock_utc_ms(),
+    };
+}
+
+/* What is new is told by the bus, also a refusal that is remembered. */
+static void enable(struct commands *c, const struct topics_command *t,
+                   const struct command_message *m, const struct response *r)
+{
+    const struct command_rules rules = rules_of(c);
+    struct operation_request request;
+    struct problem problem;
+    struct operation op;
+    struct error e = command_to_request(&rules, m, t->id, &request);
+
+    if (e.code) {
+        refuse_error(c, t, r, e);
+        return;
+    }
+    expect_end(c, t->id, r);
+    switch (operations_admit(c->operations, &request, NULL, &op, &problem)) {
+    case ADMISSION_REPEATED:
+        tell_status(c, &op);
+        break;
+    case ADMISSION_REFUSED:
+        if (op.rev == 0)
+            refuse(c, t, r, &problem); /* key-reused */
+        break;
+    default:
+        break;
+    }
+}
+
+static bool find_operation(struct commands *c, const char *id, struct operation *ret)
+{
+    return operations_find_request(c->operations, CHANNEL_MQTT, id, ret) ||
+           operations_find(c->operations, id, ret);
+}
+
+/* A cancel that takes effect is told as the operation's status. */
+static void cancel(struct commands *c, const struct topics_command *t,
+                   const struct command_message *m, const struct response *r)
+{
+    struct problem problem = { .error = command_is_empty(m) };
+    struct operation op;
+
+    if (!problem.error.code && !find_operation(c, t->id, &op))
+        problem.error = error_make(ERROR_IN_AGENT, ERROR_NOT_FOUND, 0, "no such operation");
+    if (!problem.error.code) {
+        memcpy(problem.operation, op.id, sizeof problem.operation);
+        problem.error = operations_cancel(c->operations, problem.operation, &op);
+    }
+    if (problem.error.code)
+        refuse(c, t, r, &problem);
+}
+
+/* --- reads --- */
+
+static unsigned wants_of(enum config_command command)
+{
+    switch (command) {
+    case CONFIG_COMMAND_GET_EID:
+        return READ_EID;
+    case CONFIG_COMMAND_LIST_PROFILES:
+        return READ_PROFILES;
+    case CONFIG_COMMAND_GET_CONNECTIVITY:
+        return READ_CONNECTIVITY;
+    default:
+        return 0;
+    }
+}
+
+static bool snapshot_has(const struct snapshot *s, unsigned wants)
+{
+    return (!(wants & READ_EID) || s->has_eid) && (!(wants & READ_PROFILES) || s->has_list) &&
+           (!(wants & READ_CONNECTIVITY) || s->has_connectivity);
+}
+
+static void set_ready(struct ask *ask, const struct error *error)
+{
+    struct commands *c = ask->commands;
+
+    pthread_mutex_lock(&c->lock);
+    ask->error = *error;
+    ask->state = ASK_READY;
+    pthread_mutex_unlock(&c->lock);
+    post_wake(c->post);
+}
+
+static void on_read(void *ctx, const struct error *error)
+{
+    set_ready(ctx, error);
+}
+
+static struct ask *take_ask(struct commands *c, const struct topics_command *t,
+                            const struct response *r)
+{
+    struct ask *found = NULL;
+
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < ARRAY_LEN(c->asks) && !found; i++)
+        if (c->asks[i].state == ASK_FREE)
+            found = &c->asks[i];
+    if (found) {
+        found->state = ASK_WAITING;
+        found->command = t->command;
+        memcpy(found->id, t->id, sizeof found->id);
+        found->response = *r;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return found;
+}
+
+/* Now when the snapshot has it, else when the worker has read it. */
+static void begin_read(struct ask *ask, bool refresh)
+{
+    struct commands *c = ask->commands;
+    unsigned wants = wants_of(ask->command);
+    const struct snapshot *s = state_take(c->state);
+    bool has = snapshot_has(s, wants);
+    struct error e = ERROR_OK;
+
+    snapshot_release(s);
+    if (wants && (refresh || !has)) {
+        e = reads_ask(c->reads, wants, on_read, ask);
+        if (!e.code)
+            return;
+    }
+    set_ready(ask, &e);
+}
+
+static bool is_supported(enum config_command command)
+{
+    return wants_of(command) || command == CONFIG_COMMAND_GET_STEERING;
+}
+
+static void read_card(struct commands *c, const struct topics_command *t,
+                      const struct command_message *m, const struct response *r)
+{
+    struct problem full = { .retry_after_s = 1 };
+    bool refresh = false;
+    struct error e = ERROR_OK;
+    struct ask *ask;
+
+    if (!is_supported(t->command))
+        e = error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
+                       "%s: not supported by this version", config_command_name(t->command));
+    if (!e.code)
+        e = command_to_refresh(m, &refresh);
+    if (e.code) {
+        refuse_error(c, t, r, e);
+        return;
+    }
+    ask = take_ask(c, t, r);
+    if (ask) {
+        begin_read(ask, refresh);
+        return;
+    }
+    full.error = error_make(ERROR_IN_AGENT, ERROR_QUEUE_FULL, 0, "%d reads wait already", ASKS);
+    refuse(c, t, r, &full);
+}
+
+static const char *label_of(const void *ctx, const struct iccid *iccid)
+{
+    const struct config_profile *profile = config_profile_find(ctx, iccid);
+
+    return profile ? profile->label : NULL;
+}
+
+/* reads_done may come for a read while the snapshot has lost it again, by a switch in between. */
+static char *render_answer(struct commands *c, const struct ask *ask)
+{
+    const struct snapshot *s = state_take(c->state);
+    struct problem problem = { .error = ask->error };
+    char *payload;
+
+    if (!problem.error.code && !snapshot_has(s, wants_of(ask->command)))
+        problem.error = s->trouble.code ? s->trouble
+                                        : error_make(ERROR_IN_AGENT, ERROR_CARD_BUSY, 0,
+                                                     "it changed meanwhile");
+    if (problem.error.code)
+        payload = messages_error(config_command_name(ask->command), ask->id, "failed", &problem);
+    else
+        payload = messages_result(ask->command, ask->id, s, label_of, c->config);
+    snapshot_release(s);
+    return payload;
+}
+
+static bool take_ready(struct commands *c, struct ask *ask, struct ask *ret)
+{
+    bool ready;
+
+    pthread_mutex_lock(&c->lock);
+    ready = ask->state == ASK_READY;
+    if (ready) {
+        *ret = *ask;
+        ask->state = ASK_FREE;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return ready;
+}
+
+void commands_answer(struct commands *c)
+{
+    struct ask ready;
+
+    for (size_t i = 0; i < ARRAY_LEN(c->asks); i++)
+        if (take_ready(c, &c->asks[i], &ready))
+            answer(c, ready.command, ready.id, &ready.response, render_answer(c, &ready));
+}
+
+/* --- a message --- */
+
+static void count_alien(struct commands *c, const struct link_message *m)
+{
+    int64_t unsaid = 0;
+    char topic[65] = "";
+    bool say;
+
+    pthread_mutex_lock(&c->lock);
+    say = quiet_lets(&c->aliens, clock_now_ms(), &unsaid);
+    pthread_mutex_unlock(&c->lock);
+    memcpy(topic, m->topic, m->topic_len < sizeof topic ? m->topic_len : sizeof topic - 1);
+    if (say)
+        log_warning("mqtt message to an unknown topic: ignored", LOG_STR("topic", topic),
+                    LOG_NUM("unsaid", unsaid));
+}
+
+int64_t commands_aliens(struct commands *c)
+{
+    int64_t count;
+
+    pthread_mutex_lock(&c->lock);
+    count = c->aliens.count;
+    pthread_mutex_unlock(&c->lock);
+    return count;
+}
+
+static void confirm(struct commands *c, const struct topics_command *t, const struct response *r)
+{
+    refuse_error(c, t, r,
+                 error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
+                            "confirm: not supported by this version"));
+}
+
+static void carry_out(struct commands *c, const struct topics_command *t,
+                      const struct command_message *m, const struct response *r)
+{
+    if (t->verb == TOPICS_CANCEL)
+        cancel(c, t, m, r);
+    else if (t->verb == TOPICS_CONFIRM)
+        confirm(c, t, r);
+    else if (t->command == CONFIG_COMMAND_ENABLE_PROFILE)
+        enable(c, t, m, r);
+    else
+        read_card(c, t, m, r);
+}
+
+void commands_take(struct commands *c, const struct link_message *message)
+{
+    const struct topics_command t = topics_parse(c->base, message->topic, message->topic_len);
+    const struct command_message m = { .payload = message->payload,
+                                       .len = message->len,
+                                       .retained = message->retained,
+                                       .expiry_s = message->expiry_s };
+    const struct command_rules rules = rules_of(c);
+    struct response r;
+    struct error e;
+
+    /* An empty retained message clears a retained one: it asks for nothing. */
+    if (t.verb == TOPICS_OURS || (m.retained && m.len == 0 && t.verb != TOPICS_ALIEN))
+        return;
+    if (t.verb == TOPICS_ALIEN) {
+        count_alien(c, message);
+        return;
+    }
+    r = response_of(c, message);
+    e = command_check(&rules, t.command, &m);
+    if (e.code)
+        refuse_error(c, &t, &r, e);
+    else
+        carry_out(c, &t, &m, &r);
+}

@@ -1,0 +1,597 @@
+#include "mqtt/mqtt.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/id.h"
+#include "agent/base/log.h"
+#include "agent/operation/operation.h"
+#include "agent/state/bus.h"
+#include "agent/state/snapshot.h"
+#include "config/config.h"
+#include "mqtt/backoff.h"
+#include "mqtt/commands.h"
+#include "mqtt/link.h"
+#include "mqtt/messages.h"
+#include "mqtt/post.h"
+#include "mqtt/quiet.h"
+#include "mqtt/session.h"
+#include "mqtt/tell.h"
+#include "mqtt/topics.h"
+
+enum {
+    /* Paho's own limit is connectTimeout; this one is for the case that it forgets. */
+    CONNECT_MS = 20000,
+    SUBSCRIBE_MS = 15000,
+    /* Nothing is acknowledged for so long: the connection is dead in silence. */
+    ACK_MS = 30000,
+    CLOSE_MS = 1500,
+    /* To say all that waits; to say goodbye; for all together. */
+    DRAIN_MS = 1500,
+    GOODBYE_MS = 800,
+    STOP_MS = 4000,
+};
+
+/* Where the link is; a function for each. */
+enum step {
+    STEP_WAITING = 0, /* for the next try */
+    STEP_CONNECTING,
+    STEP_SUBSCRIBING,
+    STEP_ONLINE,
+    STEP_DRAINING, /* stop is asked for: what waits goes out */
+    STEP_GOODBYE,  /* the last message goes out */
+    STEP_CLOSING,  /* the connection is being ended on purpose */
+    STEP_ENDED,
+};
+
+struct mqtt {
+    const struct config *config;
+    struct state *state;
+    char base[TOPICS_MAX];
+    struct post *post;
+    struct tell *tell;
+    struct commands *commands;
+    struct link *link;
+    pthread_t thread;
+    bool started;
+    /* of the link's thread: */
+    enum step step;
+    int64_t deadline_ms; /* of the step */
+    struct backoff backoff;
+    bool speaks_older; /* the broker refused MQTT 5 */
+    struct link_limits limits;
+    struct session session;
+    int64_t online_ms;
+    int64_t progress_ms; /* the last send into silence, or the last ack */
+    bool stopping;
+    struct quiet refusals, aside;
+    pthread_mutex_t lock;
+    pthread_cond_t ended_cond;
+    /* under lock: */
+    bool stop, ended;
+    bool soon;   /* registration has returned */
+    bool relink; /* the modem works with another profile than when the link was made */
+    bool registered;
+    struct iccid link_iccid; /* "": not known */
+};
+
+/* --- the bus --- */
+
+/* Only where the link goes through this modem. */
+static void on_connectivity(struct mqtt *mqtt)
+{
+    const struct snapshot *s = state_take(mqtt->state);
+    const struct connectivity *c = &s->connectivity;
+    bool registered = s->has_connectivity && connectivity_is_registered(c);
+
+    pthread_mutex_lock(&mqtt->lock);
+    if (registered && !mqtt->registered)
+        mqtt->soon = true;
+    if (registered && c->has_iccid && mqtt->link_iccid.text[0] &&
+        !iccid_equal(&c->iccid, &mqtt->link_iccid))
+        mqtt->relink = true;
+    mqtt->registered = registered;
+    pthread_mutex_unlock(&mqtt->lock);
+    snapshot_release(s);
+}
+
+static void on_bus(void *ctx, enum bus_event event, const void *data)
+{
+    struct mqtt *mqtt = ctx;
+
+    if (event == BUS_OPERATION)
+        commands_tell(mqtt->commands, data);
+    if (event == BUS_CONNECTIVITY && mqtt->config->mqtt.link == CONFIG_LINK_MODEM)
+        on_connectivity(mqtt);
+    tell_on_bus(mqtt->tell, event, data);
+}
+
+/* --- Paho's threads --- */
+
+static void on_message(void *ctx, const struct link_message *message)
+{
+    commands_take(((struct mqtt *)ctx)->commands, message);
+}
+
+static void on_link_news(void *ctx)
+{
+    post_wake(((struct mqtt *)ctx)->post);
+}
+
+/* --- the link's thread --- */
+
+static void enter(struct mqtt *mqtt, enum step step, int64_t deadline_ms)
+{
+    mqtt->step = step;
+    mqtt->deadline_ms = deadline_ms;
+}
+
+static uint32_t chance(void)
+{
+    uint32_t value;
+
+    id_random(&value, sizeof value);
+    return value;
+}
+
+static void log_trouble(struct mqtt *mqtt, const char *why, int64_t wait_ms)
+{
+    int64_t unsaid = 0;
+
+    if (quiet_lets(&mqtt->refusals, clock_now_ms(), &unsaid))
+        log_warning("mqtt link is down: trying again", LOG_STR("why", why),
+                    LOG_NUM("in_ms", wait_ms), LOG_NUM("unsaid", unsaid));
+}
+
+/* The handle is given up, and the next try is due after the wait that `verdict` asks for. */
+static void wait_for_next_try(struct mqtt *mqtt, enum link_verdict verdict, const char *why)
+{
+    int64_t now_ms = clock_now_ms();
+    int64_t wait_ms;
+
+    if (mqtt->online_ms) {
+        backoff_ended(&mqtt->backoff, now_ms - mqtt->online_ms);
+        mqtt->speaks_older = false; /* it may be another one the next time */
+    }
+    mqtt->online_ms = 0;
+    tell_offline(mqtt->tell);
+    link_drop(mqtt->link);
+    post_lost(mqtt->post);
+    wait_ms = verdict == LINK_REFUSED ? backoff_longest_ms(&mqtt->backoff, chance())
+                                      : backoff_next_ms(&mqtt->backoff, chance());
+    if (why)
+        log_trouble(mqtt, why, wait_ms);
+    enter(mqtt, STEP_WAITING, clock_now_ms() + wait_ms);
+}
+
+/* What the link's end means depends on whether we wanted it. */
+static void link_failed(struct mqtt *mqtt, enum link_verdict verdict, const char *why)
+{
+    if (mqtt->stopping)
+        enter(mqtt, STEP_ENDED, CLOCK_NEVER);
+    else
+        wait_for_next_try(mqtt, verdict, why);
+}
+
+static enum link_version version_of(const struct mqtt *mqtt)
+{
+    if (mqtt->config->mqtt.version == CONFIG_MQTT_AUTO)
+        return mqtt->speaks_older ? LINK_MQTT_3_1_1 : LINK_MQTT_5;
+    return mqtt->config->mqtt.version == CONFIG_MQTT_5 ? LINK_MQTT_5 : LINK_MQTT_3_1_1;
+}
+
+static void note_profile(struct mqtt *mqtt)
+{
+    const struct snapshot *s = state_take(mqtt->state);
+
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->relink = false;
+    mqtt->link_iccid = s->has_connectivity && s->connectivity.has_iccid ? s->connectivity.iccid
+                                                                        : (struct iccid){ "" };
+    pthread_mutex_unlock(&mqtt->lock);
+    snapshot_release(s);
+}
+
+static void begin_connect(struct mqtt *mqtt)
+{
+    char *will = messages_offline(mqtt->session.number + 1, "connection-lost", 0, true);
+    struct error e = error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, 0, "no memory");
+
+    note_profile(mqtt);
+    if (will)
+        e = link_connect(mqtt->link, version_of(mqtt), will);
+    free(will);
+    if (e.code)
+        wait_for_next_try(mqtt, LINK_TROUBLE, e.message);
+    else
+        enter(mqtt, STEP_CONNECTING, clock_now_ms() + CONNECT_MS);
+}
+
+static void on_connected(struct mqtt *mqtt, const struct link_news *news)
+{
+    struct error e;
+    int error = session_advance(&mqtt->session);
+
+    if (error)
+        log_warning("mqtt-session cannot be written: counting in memory",
+                    LOG_STR("why", strerror(error)));
+    mqtt->limits = news->limits;
+    e = link_subscribe(mqtt->link);
+    if (e.code)
+        link_failed(mqtt, LINK_TROUBLE, e.message);
+    else
+        enter(mqtt, STEP_SUBSCRIBING, clock_now_ms() + SUBSCRIBE_MS);
+}
+
+static void on_subscribed(struct mqtt *mqtt)
+{
+    mqtt->online_ms = clock_now_ms();
+    mqtt->refusals = (struct quiet){ 0 };
+    log_info("mqtt link is up", LOG_NUM("version", version_of(mqtt)),
+             LOG_NUM("session", mqtt->session.number));
+    tell_online(mqtt->tell, mqtt->session.number, mqtt->limits.session_present);
+    enter(mqtt, STEP_ONLINE, CLOCK_NEVER);
+}
+
+/* Ends a connection on purpose; with `keep_will` the presence becomes the will's. */
+static void begin_close(struct mqtt *mqtt, bool keep_will)
+{
+    link_disconnect(mqtt->link, keep_will);
+    enter(mqtt, STEP_CLOSING, clock_now_ms() + CLOSE_MS);
+}
+
+static void take_ack(struct mqtt *mqtt, const struct link_ack *ack)
+{
+    int64_t now_ms = clock_now_ms();
+    int64_t unsaid = 0;
+
+    mqtt->progress_ms = now_ms;
+    if (ack->reason < 0) {
+        post_returned(mqtt->post, ack->number);
+        return;
+    }
+    if (post_acked(mqtt->post, ack->number, ack->reason, now_ms) == OUTBOX_SET_ASIDE &&
+        quiet_lets(&mqtt->aside, now_ms, &unsaid))
+        log_warning("the broker refused a message: set aside",
+                    LOG_STR("why", link_reason_text(ack->reason)),
+                    LOG_NUM("count", mqtt->aside.count));
+}
+
+static void on_older(struct mqtt *mqtt)
+{
+    log_info("the broker speaks only MQTT 3.1.1: using that");
+    mqtt->speaks_older = true;
+    link_drop(mqtt->link);
+    begin_connect(mqtt);
+}
+
+static void take_failure(struct mqtt *mqtt, const struct link_news *news)
+{
+    if (mqtt->step == STEP_CLOSING)
+        link_failed(mqtt, LINK_TROUBLE, NULL);
+    else if (news->verdict == LINK_OLDER && version_of(mqtt) == LINK_MQTT_5 &&
+             mqtt->config->mqtt.version == CONFIG_MQTT_AUTO && !mqtt->stopping)
+        on_older(mqtt);
+    else
+        link_failed(mqtt, news->verdict, news->why);
+}
+
+static void take_news(struct mqtt *mqtt)
+{
+    struct link_news news;
+
+    link_take_news(mqtt->link, &news);
+    for (size_t i = 0; i < news.ack_count; i++)
+        take_ack(mqtt, &news.acks[i]);
+    if (news.failed)
+        take_failure(mqtt, &news);
+    else if (news.closed && mqtt->step == STEP_CLOSING)
+        link_failed(mqtt, LINK_TROUBLE, NULL);
+    else if (news.connected && mqtt->step == STEP_CONNECTING)
+        on_connected(mqtt, &news);
+    else if (news.subscribed && mqtt->step == STEP_SUBSCRIBING)
+        on_subscribed(mqtt);
+}
+
+/* Hands the broker what waits, as much as it takes. */
+static void send_rows(struct mqtt *mqtt)
+{
+    const struct outbox_row *row;
+    int64_t now_ms = clock_now_ms();
+
+    if (post_counts(mqtt->post).in_flight == 0)
+        mqtt->progress_ms = now_ms;
+    while ((row = post_next(mqtt->post, now_ms, mqtt->limits.receive_maximum,
+                            mqtt->limits.max_packet))) {
+        int64_t number = row->number;
+
+        switch (link_send(mqtt->link, row)) {
+        case LINK_SENT:
+            break;
+        case LINK_NOT_NOW:
+            /* The link is going: its news are on the way. */
+            post_returned(mqtt->post, number);
+            return;
+        case LINK_NEVER:
+            take_ack(mqtt, &(struct link_ack){ number, LINK_REASON_UNSENDABLE });
+            break;
+        }
+    }
+}
+
+/* When silence becomes a failure. */
+static int64_t ack_deadline_ms(struct mqtt *mqtt)
+{
+    return post_counts(mqtt->post).in_flight > 0 ? mqtt->progress_ms + ACK_MS : CLOCK_NEVER;
+}
+
+/* What other threads asked for since the last time. */
+static bool take_flag(struct mqtt *mqtt, bool *flag)
+{
+    bool was;
+
+    pthread_mutex_lock(&mqtt->lock);
+    was = *flag;
+    *flag = false;
+    pthread_mutex_unlock(&mqtt->lock);
+    return was;
+}
+
+static void begin_stop(struct mqtt *mqtt)
+{
+    mqtt->stopping = true;
+    if (mqtt->step == STEP_ONLINE)
+        enter(mqtt, STEP_DRAINING, clock_now_ms() + DRAIN_MS);
+    else if (mqtt->step == STEP_CLOSING || mqtt->step == STEP_SUBSCRIBING)
+        begin_close(mqtt, true);
+    else
+        enter(mqtt, STEP_ENDED, CLOCK_NEVER);
+}
+
+static void step_waiting(struct mqtt *mqtt, int64_t now_ms)
+{
+    if (take_flag(mqtt, &mqtt->soon)) {
+        int64_t soon_ms = now_ms + id_random_below(BACKOFF_SOON_MS);
+
+        if (soon_ms < mqtt->deadline_ms)
+            mqtt->deadline_ms = soon_ms;
+    }
+    if (now_ms >= mqtt->deadline_ms)
+        begin_connect(mqtt);
+}
+
+static void step_online(struct mqtt *mqtt, int64_t now_ms)
+{
+    (void)take_flag(mqtt, &mqtt->soon);
+    send_rows(mqtt);
+    if (take_flag(mqtt, &mqtt->relink)) {
+        log_info("another profile is in use: the mqtt link is made anew");
+        begin_close(mqtt, true);
+    } else if (now_ms >= ack_deadline_ms(mqtt)) {
+        log_warning("the broker is silent: the mqtt link is made anew");
+        begin_close(mqtt, true);
+    }
+}
+
+static void step_draining(struct mqtt *mqtt, int64_t now_ms)
+{
+    send_rows(mqtt);
+    if (post_counts(mqtt->post).rows > 0 && now_ms < mqtt->deadline_ms)
+        return;
+    tell_goodbye(mqtt->tell);
+    send_rows(mqtt);
+    enter(mqtt, STEP_GOODBYE, now_ms + GOODBYE_MS);
+}
+
+static void step_goodbye(struct mqtt *mqtt, int64_t now_ms)
+{
+    send_rows(mqtt);
+    if (post_counts(mqtt->post).rows == 0 || now_ms >= mqtt->deadline_ms)
+        begin_close(mqtt, false);
+}
+
+static void step_with_deadline(struct mqtt *mqtt, int64_t now_ms)
+{
+    if (now_ms >= mqtt->deadline_ms)
+        link_failed(mqtt, LINK_TROUBLE,
+                    mqtt->step == STEP_CLOSING ? NULL : "no answer from the broker in time");
+}
+
+static void run_step(struct mqtt *mqtt)
+{
+    int64_t now_ms = clock_now_ms();
+
+    switch (mqtt->step) {
+    case STEP_WAITING:
+        step_waiting(mqtt, now_ms);
+        break;
+    case STEP_ONLINE:
+        step_online(mqtt, now_ms);
+        break;
+    case STEP_DRAINING:
+        step_draining(mqtt, now_ms);
+        break;
+    case STEP_GOODBYE:
+        step_goodbye(mqtt, now_ms);
+        break;
+    case STEP_CONNECTING:
+    case STEP_SUBSCRIBING:
+    case STEP_CLOSING:
+        step_with_deadline(mqtt, now_ms);
+        break;
+    case STEP_ENDED:
+        break;
+    }
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t next_deadline_ms(struct mqtt *mqtt)
+{
+    int64_t next = earlier(mqtt->deadline_ms, tell_next_ms(mqtt->tell));
+
+    if (mqtt->step == STEP_ONLINE)
+        next =
+            earlier(next, earlier(ack_deadline_ms(mqtt), post_next_ms(mqtt->post, clock_now_ms())));
+    return next;
+}
+
+static void *run(void *ctx)
+{
+    struct mqtt *mqtt = ctx;
+    struct pollfd wake = { .fd = post_fd(mqtt->post), .events = POLLIN };
+
+    enter(mqtt, STEP_WAITING, clock_now_ms() + backoff_next_ms(&mqtt->backoff, chance()));
+    while (mqtt->step != STEP_ENDED) {
+        (void)poll(&wake, 1, clock_poll_ms(next_deadline_ms(mqtt)));
+        post_woken(mqtt->post);
+        take_news(mqtt);
+        commands_answer(mqtt->commands);
+        tell_work(mqtt->tell);
+        if (!mqtt->stopping && take_flag(mqtt, &mqtt->stop))
+            begin_stop(mqtt);
+        run_step(mqtt);
+    }
+    link_drop(mqtt->link);
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->ended = true;
+    pthread_cond_signal(&mqtt->ended_cond);
+    pthread_mutex_unlock(&mqtt->lock);
+    return NULL;
+}
+
+/* --- wiring --- */
+
+/* Paho takes a proxy from the environment, and a resolver without a network would keep it for
+ * half a minute. Before the first thread. */
+static void set_environment(void)
+{
+    static const char *const proxies[] = { "http_proxy", "https_proxy", "HTTP_PROXY",
+                                           "HTTPS_PROXY" };
+
+    for (size_t i = 0; i < ARRAY_LEN(proxies); i++)
+        (void)unsetenv(proxies[i]);
+    (void)setenv("RES_OPTIONS", "timeout:2 attempts:2", 0);
+}
+
+static bool build(struct mqtt *mqtt, struct operations *operations, struct reads *reads)
+{
+    const struct config *config = mqtt->config;
+    const struct link_calls calls = {
+        .on_message = on_message,
+        .wake = on_link_news,
+        .ctx = mqtt,
+    };
+
+    mqtt->post = post_new((size_t)config->mqtt.outbox_max_kib * 1024);
+    if (!mqtt->post)
+        return false;
+    mqtt->tell = tell_new(config, mqtt->base, mqtt->state, operations, mqtt->post);
+    mqtt->commands = commands_new(config, mqtt->base, mqtt->state, operations, reads, mqtt->post);
+    mqtt->link = link_new(config, mqtt->base, &calls);
+    return mqtt->tell && mqtt->commands && mqtt->link;
+}
+
+struct mqtt *mqtt_new(const struct config *config, struct state *state,
+                      struct operations *operations, struct bus *bus, struct reads *reads)
+{
+    struct mqtt *mqtt = calloc(1, sizeof *mqtt);
+    pthread_condattr_t attributes;
+
+    if (!mqtt)
+        return NULL;
+    mqtt->config = config;
+    mqtt->state = state;
+    mqtt->backoff = backoff_make((int64_t)config->mqtt.reconnect_min_s * 1000,
+                                 (int64_t)config->mqtt.reconnect_max_s * 1000);
+    pthread_mutex_init(&mqtt->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&mqtt->ended_cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+    /* A base that does not fit is told by mqtt_start(); nothing is sent before it. */
+    (void)topics_base(config->mqtt.topic_prefix, config->device_id, mqtt->base);
+    if (!build(mqtt, operations, reads)) {
+        mqtt_free(mqtt);
+        return NULL;
+    }
+    set_environment();
+    bus_listen(bus, on_bus, mqtt);
+    return mqtt;
+}
+
+struct error mqtt_start(struct mqtt *mqtt)
+{
+    struct error e = link_check(mqtt->config);
+    int rc;
+
+    if (!e.code && !mqtt->base[0])
+        e = error_field("mqtt.topic_prefix", "too long, or it has a wildcard");
+    if (e.code)
+        return e;
+    session_load(&mqtt->session, mqtt->config->state_dir);
+    rc = pthread_create(&mqtt->thread, NULL, run, mqtt);
+    if (rc)
+        return error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, rc, "no thread for mqtt");
+    mqtt->started = true;
+    return ERROR_OK;
+}
+
+static struct timespec in_ms(int64_t ms)
+{
+    struct timespec at;
+
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += (time_t)(ms / 1000);
+    at.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}
+
+bool mqtt_stop(struct mqtt *mqtt)
+{
+    const struct timespec until = in_ms(STOP_MS);
+    bool ended;
+
+    if (!mqtt->started)
+        return true;
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->stop = true;
+    pthread_mutex_unlock(&mqtt->lock);
+    post_wake(mqtt->post);
+    pthread_mutex_lock(&mqtt->lock);
+    while (!mqtt->ended &&
+           pthread_cond_timedwait(&mqtt->ended_cond, &mqtt->lock, &until) != ETIMEDOUT)
+        ;
+    ended = mqtt->ended;
+    pthread_mutex_unlock(&mqtt->lock);
+    if (!ended)
+        return false;
+    pthread_join(mqtt->thread, NULL);
+    mqtt->started = false;
+    return true;
+}
+
+void mqtt_free(struct mqtt *mqtt)
+{
+    if (!mqtt)
+        return;
+    link_free(mqtt->link);
+    commands_free(mqtt->commands);
+    tell_free(mqtt->tell);
+    post_free(mqtt->post);
+    pthread_cond_destroy(&mqtt->ended_cond);
+    pthread_mutex_destroy(&mqtt->lock);
+    free(mqtt);
+}

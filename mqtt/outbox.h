@@ -1,0 +1,105 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/base/id.h"
+
+/* What waits to be told to the broker, in memory: a bounded list, in the order of its coming. A row
+ * leaves when the broker has acknowledged it. A pure data structure: no lock, no I/O, time is
+ * given. The caller keeps it under a lock of its own; a row in flight stays where it is until
+ * outbox_acked(), outbox_returned() or outbox_lost(), so its fields may be read without that lock
+ * by the one thread which calls these. */
+
+enum {
+    OUTBOX_IN_FLIGHT_MAX = 16,
+    /* The first wait after PUBACK 0x97 (quota exceeded), doubling. */
+    OUTBOX_QUOTA_MIN_MS = 1000,
+    OUTBOX_QUOTA_MAX_MS = 300000,
+};
+
+enum outbox_class {
+    /* OUTBOX_EVENT: dropped when the outbox is over its cap, oldest first, and counted. */
+    OUTBOX_EVENT = 0,
+    /* OUTBOX_RESPONSE: as OUTBOX_EVENT, and sent once at most. */
+    OUTBOX_RESPONSE,
+    /* OUTBOX_LATEST: the value of a retained topic: a newer one takes its place. */
+    OUTBOX_LATEST,
+    /* OUTBOX_STATUS: of a running operation: may be replaced by the next of the same. */
+    OUTBOX_STATUS,
+    /* OUTBOX_OUTCOME: how an operation ended: never dropped. */
+    OUTBOX_OUTCOME,
+};
+
+struct outbox_message {
+    enum outbox_class class;
+    const char *topic, *payload;
+    bool retained;
+    /* Goes before all that is not. */
+    bool urgent;
+    /* The operation whose status it is; these go one after the other. NULL: none. */
+    const char *operation;
+    /* MQTT 5's Correlation Data; NULL: none. */
+    const void *correlation;
+    size_t correlation_len;
+};
+
+struct outbox_row {
+    int64_t number;
+    struct outbox_message message; /* the row's own copies */
+    size_t payload_len;
+    /* A packet that holds it is at most this long. */
+    size_t packet_len;
+    /* private: */
+    struct outbox_row *next;
+    char operation[ID_LEN + 1];
+    bool in_flight;
+    unsigned quotas;
+    int64_t not_before_ms;
+};
+
+struct outbox_counts {
+    /* Rows and bytes that wait or are in flight. */
+    size_t rows, bytes, in_flight;
+    /* Dropped over the cap; set aside since the broker does not take them. */
+    int64_t dropped, set_aside;
+};
+
+struct outbox;
+
+/* NULL: no memory. */
+struct outbox *outbox_new(size_t cap_bytes);
+void outbox_free(struct outbox *outbox);
+
+/* Copies the message to the end, less what it replaces. Over the cap the oldest events go first,
+ * then the new message if it is one; outcomes and retained values stay. False: not kept. */
+bool outbox_put(struct outbox *outbox, const struct outbox_message *message);
+
+/* The next row that may be sent while at most `max_in_flight` are; it is in flight then. Rows whose
+ * packet is longer than `max_packet` are set aside. NULL: none now. */
+const struct outbox_row *outbox_next(struct outbox *outbox, int64_t now_ms, size_t max_in_flight,
+                                     size_t max_packet);
+/* When a row that waits for quota may go; CLOCK_NEVER: none waits so. */
+int64_t outbox_next_ms(const struct outbox *outbox, int64_t now_ms);
+
+enum outbox_ack {
+    /* OUTBOX_GONE: no such row in flight. */
+    OUTBOX_GONE = 0,
+    OUTBOX_DELIVERED,
+    /* OUTBOX_AGAIN: quota exceeded; it will be sent again. */
+    OUTBOX_AGAIN,
+    /* OUTBOX_SET_ASIDE: the broker will not have it; it blocks nobody any more. */
+    OUTBOX_SET_ASIDE,
+};
+
+/* The broker's PUBACK with its reason code (0 with 3.1.1). */
+enum outbox_ack outbox_acked(struct outbox *outbox, int64_t number, int reason, int64_t now_ms);
+/* It could not be handed over: as if it had never been in flight. */
+void outbox_returned(struct outbox *outbox, int64_t number);
+/* The link is gone: all that was in flight waits again in its old order, responses are dropped. */
+void outbox_lost(struct outbox *outbox);
+/* Takes back what of `topic` has not been sent. */
+void outbox_withdraw(struct outbox *outbox, const char *topic);
+
+struct outbox_counts outbox_counts(const struct outbox *outbox);

@@ -1,0 +1,376 @@
+#include "mqtt/tell.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/id.h"
+#include "agent/operation/operations.h"
+#include "config/config.h"
+#include "mqtt/messages.h"
+#include "mqtt/post.h"
+#include "mqtt/topics.h"
+#include "mqtt/twin.h"
+
+enum {
+    TWIN_OPERATIONS = 10,
+    /* A modem that storms must not make a storm of messages. */
+    EVENT_INTERVAL_MS = 5000,
+};
+
+/* What has changed; a set. */
+enum change {
+    CHANGE_HEALTH = 1 << 0,
+    CHANGE_INFO = 1 << 1,
+    CHANGE_ESIM = 1 << 2,
+    CHANGE_CONNECTIVITY = 1 << 3,
+    CHANGE_OPERATIONS = 1 << 4,
+    CHANGE_SIM = 1 << 5,
+    CHANGE_MODEM = 1 << 6,
+    CHANGE_DOCUMENTS = CHANGE_INFO | CHANGE_ESIM | CHANGE_CONNECTIVITY | CHANGE_OPERATIONS,
+};
+
+enum document {
+    DOCUMENT_INFO = 0,
+    DOCUMENT_ESIM,
+    DOCUMENT_CONNECTIVITY,
+    DOCUMENT_OPERATIONS,
+    DOCUMENTS
+};
+
+static const char *const document_topics[DOCUMENTS] = {
+    [DOCUMENT_INFO] = "info",
+    [DOCUMENT_ESIM] = "twin/esim",
+    [DOCUMENT_CONNECTIVITY] = "twin/connectivity",
+    [DOCUMENT_OPERATIONS] = "twin/operations",
+};
+
+struct tell {
+    const struct config *config;
+    char base[TOPICS_MAX];
+    struct state *state;
+    struct operations *operations;
+    struct post *post;
+    /* of the link's thread: */
+    char *told[DOCUMENTS]; /* the texts told last; NULL: nothing yet */
+    bool told_a_reading;
+    struct connectivity told_connectivity;
+    enum modem_state told_modem;
+    enum error_code told_trouble;
+    int64_t next_sim_ms, next_modem_ms;
+    bool sim_waits, modem_waits;
+    bool online;
+    int64_t session, since_utc_ms;
+    pthread_mutex_t lock;
+    /* under lock, a leaf: */
+    unsigned changes; /* enum change */
+    int64_t switching_until_utc_ms;
+};
+
+struct tell *tell_new(const struct config *config, const char *base, struct state *state,
+                      struct operations *operations, struct post *post)
+{
+    struct tell *tell = calloc(1, sizeof *tell);
+
+    if (!tell)
+        return NULL;
+    tell->config = config;
+    memcpy(tell->base, base, strlen(base) + 1);
+    tell->state = state;
+    tell->operations = operations;
+    tell->post = post;
+    tell->changes = CHANGE_DOCUMENTS;
+    pthread_mutex_init(&tell->lock, NULL);
+    return tell;
+}
+
+void tell_free(struct tell *tell)
+{
+    if (!tell)
+        return;
+    for (size_t i = 0; i < DOCUMENTS; i++)
+        free(tell->told[i]);
+    pthread_mutex_destroy(&tell->lock);
+    free(tell);
+}
+
+/* --- putting --- */
+
+static void say_event(struct tell *tell, const char *rest, enum outbox_class class, char *payload)
+{
+    char topic[TOPICS_MAX];
+    const struct outbox_message message = { .class = class, .topic = topic };
+
+    topics_of(tell->base, rest, topic);
+    post_say(tell->post, &message, payload);
+}
+
+static void say_small_event(struct tell *tell, const char *rest, const char *by, const char *state,
+                            const struct error *error)
+{
+    char id[ID_LEN + 1];
+    struct messages_event event = {
+        .id = id,
+        .at_utc_ms = clock_utc_ms(),
+        .clock_is_set = clock_is_set(),
+        .by = by,
+        .state = state,
+        .error = error,
+    };
+
+    id_make(event.at_utc_ms, id);
+    say_event(tell, rest, OUTBOX_EVENT, messages_event(&event));
+}
+
+static void say_retained(struct tell *tell, const char *rest, bool urgent, char *payload)
+{
+    char topic[TOPICS_MAX];
+    const struct outbox_message message = {
+        .class = OUTBOX_LATEST,
+        .topic = topic,
+        .retained = true,
+        .urgent = urgent,
+    };
+
+    topics_of(tell->base, rest, topic);
+    post_say(tell->post, &message, payload);
+}
+
+/* --- the bus --- */
+
+static void note(struct tell *tell, unsigned changes)
+{
+    pthread_mutex_lock(&tell->lock);
+    tell->changes |= changes;
+    pthread_mutex_unlock(&tell->lock);
+    post_wake(tell->post);
+}
+
+static void note_switching(struct tell *tell, int64_t until_utc_ms)
+{
+    pthread_mutex_lock(&tell->lock);
+    if (tell->switching_until_utc_ms != until_utc_ms)
+        tell->changes |= CHANGE_HEALTH;
+    tell->switching_until_utc_ms = until_utc_ms;
+    pthread_mutex_unlock(&tell->lock);
+    post_wake(tell->post);
+}
+
+/* A refusal is no switch. What ran is told for certain; what ended before it began (canceled,
+ * expired, already enabled) may be dropped when the outbox is full, so that nobody can fill it. */
+static void say_switch(struct tell *tell, const struct operation *op)
+{
+    if (op->state == OPERATION_REJECTED)
+        return;
+    say_event(tell, "e/switch", op->started_utc_ms ? OUTBOX_OUTCOME : OUTBOX_EVENT,
+              messages_switch(op));
+}
+
+static void on_operation(struct tell *tell, const struct operation *op)
+{
+    bool ended = operation_has_ended(op);
+
+    if (ended)
+        say_switch(tell, op);
+    if (ended && op->started_utc_ms)
+        note_switching(tell, 0);
+    /* Not at each phase: the document is the longest of all. */
+    if (ended || op->phase_count <= 1)
+        note(tell, CHANGE_OPERATIONS);
+}
+
+void tell_on_bus(struct tell *tell, enum bus_event event, const void *data)
+{
+    switch (event) {
+    case BUS_OPERATION:
+        on_operation(tell, data);
+        break;
+    case BUS_PROFILES:
+        say_small_event(tell, "e/profiles", ((const struct bus_profiles *)data)->by, NULL, NULL);
+        note(tell, CHANGE_ESIM | CHANGE_INFO);
+        break;
+    case BUS_CONNECTIVITY:
+        note(tell, CHANGE_CONNECTIVITY);
+        break;
+    case BUS_MODEM:
+        note(tell, CHANGE_MODEM | CHANGE_INFO | CHANGE_ESIM);
+        break;
+    case BUS_SIM:
+        note(tell, CHANGE_SIM);
+        break;
+    case BUS_SWITCHING:
+        note_switching(tell, ((const struct bus_switching *)data)->until_utc_ms);
+        break;
+    }
+}
+
+/* --- the link's thread --- */
+
+/* Takes `text`; NULL: no memory, what was told stays. */
+static void tell_document(struct tell *tell, enum document which, char *text)
+{
+    if (!text)
+        return;
+    if (tell->told[which] && strcmp(tell->told[which], text) == 0) {
+        free(text);
+        return;
+    }
+    say_retained(tell, document_topics[which], false, strdup(text));
+    free(tell->told[which]);
+    tell->told[which] = text;
+}
+
+static const char *label_of(const void *ctx, const struct iccid *iccid)
+{
+    const struct config_profile *profile = config_profile_find(ctx, iccid);
+
+    return profile ? profile->label : NULL;
+}
+
+static void tell_esim(struct tell *tell, const struct snapshot *s)
+{
+    /* While the list is dropped, what was told before is still the best there is. */
+    if (s->has_list || (s->has_eid && !tell->told[DOCUMENT_ESIM]))
+        tell_document(tell, DOCUMENT_ESIM, messages_esim(s, label_of, tell->config));
+}
+
+static void tell_connectivity(struct tell *tell, const struct snapshot *s)
+{
+    if (!s->has_connectivity ||
+        (tell->told_a_reading && !twin_is_news(&tell->told_connectivity, &s->connectivity)))
+        return;
+    tell->told_a_reading = true;
+    tell->told_connectivity = s->connectivity;
+    tell_document(tell, DOCUMENT_CONNECTIVITY, messages_connectivity(s));
+}
+
+static void tell_operations(struct tell *tell)
+{
+    struct operation *ops = calloc(TWIN_OPERATIONS, sizeof *ops);
+    size_t count;
+
+    if (!ops)
+        return;
+    count = operations_list(tell->operations, OPERATION_NONE, NULL, TWIN_OPERATIONS, ops);
+    if (count > 0)
+        tell_document(tell, DOCUMENT_OPERATIONS, messages_operations(ops, count));
+    free(ops);
+}
+
+static void tell_health(struct tell *tell, int64_t switching_until_utc_ms)
+{
+    const struct messages_health health = {
+        .session = tell->session,
+        .since_utc_ms = tell->since_utc_ms,
+        .clock_is_set = clock_is_set(),
+        .switching_until_utc_ms = switching_until_utc_ms,
+    };
+
+    if (tell->online)
+        say_retained(tell, "status/health", true, messages_online(&health));
+}
+
+static void tell_modem(struct tell *tell, const struct snapshot *s, int64_t now_ms)
+{
+    if (!tell->modem_waits || now_ms < tell->next_modem_ms)
+        return;
+    tell->modem_waits = false;
+    if (s->modem == tell->told_modem && s->trouble.code == tell->told_trouble)
+        return;
+    tell->told_modem = s->modem;
+    tell->told_trouble = s->trouble.code;
+    tell->next_modem_ms = now_ms + EVENT_INTERVAL_MS;
+    say_small_event(tell, "e/modem", NULL, s->modem == MODEM_READY ? "ready" : "absent",
+                    &s->trouble);
+}
+
+static void tell_sim(struct tell *tell, int64_t now_ms)
+{
+    if (!tell->sim_waits || now_ms < tell->next_sim_ms)
+        return;
+    tell->sim_waits = false;
+    tell->next_sim_ms = now_ms + EVENT_INTERVAL_MS;
+    say_small_event(tell, "e/sim", NULL, NULL, NULL);
+}
+
+static void tell_documents(struct tell *tell, const struct snapshot *s, unsigned changes)
+{
+    if (changes & CHANGE_INFO)
+        tell_document(tell, DOCUMENT_INFO,
+                      messages_info(s, tell->config->device_id, tell->config->mqtt.commands,
+                                    tell->config->mqtt.force));
+    if (changes & CHANGE_ESIM)
+        tell_esim(tell, s);
+    if (changes & CHANGE_CONNECTIVITY)
+        tell_connectivity(tell, s);
+    if (changes & CHANGE_OPERATIONS)
+        tell_operations(tell);
+}
+
+void tell_work(struct tell *tell)
+{
+    const struct snapshot *s;
+    int64_t now_ms = clock_now_ms();
+    int64_t until;
+    unsigned changes;
+
+    pthread_mutex_lock(&tell->lock);
+    changes = tell->changes;
+    tell->changes = 0;
+    until = tell->switching_until_utc_ms;
+    pthread_mutex_unlock(&tell->lock);
+    if (changes & CHANGE_HEALTH)
+        tell_health(tell, until);
+    tell->sim_waits |= (changes & CHANGE_SIM) != 0;
+    tell->modem_waits |= (changes & CHANGE_MODEM) != 0;
+    if (!(changes & CHANGE_DOCUMENTS) && !tell->sim_waits && !tell->modem_waits)
+        return;
+    s = state_take(tell->state);
+    tell_documents(tell, s, changes);
+    tell_modem(tell, s, now_ms);
+    tell_sim(tell, now_ms);
+    snapshot_release(s);
+}
+
+int64_t tell_next_ms(const struct tell *tell)
+{
+    int64_t next = CLOCK_NEVER;
+
+    if (tell->sim_waits)
+        next = tell->next_sim_ms;
+    if (tell->modem_waits && tell->next_modem_ms < next)
+        next = tell->next_modem_ms;
+    return next;
+}
+
+void tell_online(struct tell *tell, int64_t session, bool session_present)
+{
+    tell->online = true;
+    tell->session = session;
+    tell->since_utc_ms = clock_utc_ms();
+    if (!session_present) {
+        for (size_t i = 0; i < DOCUMENTS; i++) {
+            free(tell->told[i]);
+            tell->told[i] = NULL;
+        }
+        tell->told_a_reading = false;
+    }
+    note(tell, CHANGE_HEALTH | CHANGE_DOCUMENTS);
+}
+
+void tell_offline(struct tell *tell)
+{
+    char topic[TOPICS_MAX];
+
+    tell->online = false;
+    topics_of(tell->base, "status/health", topic);
+    post_withdraw(tell->post, topic);
+}
+
+void tell_goodbye(struct tell *tell)
+{
+    tell->online = false;
+    say_retained(tell, "status/health", true,
+                 messages_offline(tell->session, "shutdown", clock_utc_ms(), clock_is_set()));
+}

@@ -1,0 +1,1 @@
+lpm_unit_test(mqtt_link SOURCES mqtt_peer.c LINK lpm_mqtt)
