@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
@@ -459,6 +460,7 @@ static void *thread_main(void *ctx)
 {
     struct worker *worker = ctx;
 
+    (void)prctl(PR_SET_NAME, "lpm-worker");
     while (!atomic_load(&worker->stopping)) {
         int64_t until_ms = CLOCK_NEVER;
 

@@ -1,0 +1,15 @@
+#include <netdb.h>
+#include <unistd.h>
+
+/* Preloaded into the agent by test_stop.py: a resolver without a network, which takes far longer
+ * than the agent may take to stop. */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **res)
+{
+    (void)node;
+    (void)service;
+    (void)hints;
+    (void)res;
+    sleep(120);
+    return EAI_AGAIN;
+}

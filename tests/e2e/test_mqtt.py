@@ -1,0 +1,329 @@
+"""The MQTT door: presence, info, twin, commands in, statuses out."""
+
+import time
+
+import pytest
+
+import harness
+from harness import ALPHA, BETA, GAMMA, free_port, wait_until
+
+P = "esim/v1/dev-1"
+EID = "89001039450410141400000000001580"
+ENDED = ("succeeded", "failed", "rejected", "expired", "canceled")
+
+
+@pytest.fixture
+def lab3(lab):
+    """Simulator, broker, watcher and a connected agent."""
+    return start(lab)
+
+
+def start(lab, overrides=None, config=None, extra=""):
+    sim = lab.sim(None, overrides)
+    broker = lab.broker(extra)
+    watcher = lab.watcher(broker)
+    agent = lab.agent(sim, broker, config=config)
+    agent.wait_ready()
+    watcher.wait_for(f"{P}/twin/esim")
+    return sim, broker, watcher, agent
+
+
+def ask(watcher, op, number, payload=None, **properties):
+    watcher.publish(f"{P}/cmd/{op}/{number}/req", payload, **properties)
+
+
+def status(watcher, op, number, state=None, timeout=120):
+    """The end's payload."""
+    return watcher.wait_for(
+        lambda m: m.topic == f"{P}/cmd/{op}/{number}/status"
+        and (m.payload["state"] == state if state else m.payload["state"] in ENDED),
+        timeout,
+        f"the end of {op} {number}",
+    ).payload
+
+
+def test_presence_info_and_twin_are_retained(lab, lab3):
+    sim, broker, watcher, agent = lab3
+    late = lab.watcher(broker)
+    health = late.wait_for(f"{P}/status/health")
+    assert health.retain and health.payload["online"] is True
+    assert health.payload["session"] >= 1 and health.payload["agent"] and health.payload["since"]
+    info = late.wait_for(f"{P}/info")
+    assert info.retain and "LPM-SIM" in str(info.payload)
+    twin = late.wait_for(f"{P}/twin/esim")
+    assert twin.retain and twin.payload["eid"] == EID
+    assert [p["iccid"] for p in twin.payload["profiles"]] == [ALPHA, BETA, GAMMA]
+    assert ALPHA not in "".join(m.topic for m in late.all())
+
+
+def test_the_session_number_rises_across_restarts(lab3):
+    sim, broker, watcher, agent = lab3
+    first = watcher.all(f"{P}/status/health")[0].payload["session"]
+    agent.stop()
+    watcher.clear()
+    agent.start()
+    again = watcher.wait_for(
+        lambda m: m.topic == f"{P}/status/health" and m.payload["online"] and not m.retain
+        or m.topic == f"{P}/status/health" and m.payload["online"]
+    )
+    assert again.payload["session"] > first
+
+
+def test_the_will_tells_of_a_death(lab):
+    sim, broker, watcher, agent = start(lab, config={"mqtt.will_delay_s": 0})
+    agent.kill()
+    watcher.wait_for(lambda m: m.topic == f"{P}/status/health" and m.payload["online"] is False)
+    agent.start()
+
+
+def test_reads(lab3):
+    sim, broker, watcher, agent = lab3
+    ask(watcher, "get-eid", "r1")
+    answer = status(watcher, "get-eid", "r1")
+    assert answer["id"] == "r1" and answer["kind"] == "get-eid"
+    assert answer["state"] == "succeeded" and answer["result"]["eid"] == EID
+    ask(watcher, "list-profiles", "r2", {})
+    rows = status(watcher, "list-profiles", "r2")["result"]["profiles"]
+    assert [r["iccid"] for r in rows] == [ALPHA, BETA, GAMMA]
+    since = sim.last_n()
+    ask(watcher, "list-profiles", "r3", {"refresh": True})
+    assert status(watcher, "list-profiles", "r3")["state"] == "succeeded"
+    assert sim.ops(since).count("list") == 1
+    ask(watcher, "get-connectivity", "r4", {"refresh": True})
+    assert status(watcher, "get-connectivity", "r4")["result"]["registration"] == "home"
+
+
+def test_a_switch_tells_every_phase_in_order(lab3):
+    sim, broker, watcher, agent = lab3
+    ask(watcher, "enable-profile", "s1", {"iccid": BETA, "reason": "test", "requester": "me"})
+    end = status(watcher, "enable-profile", "s1")
+    assert end["state"] == "succeeded" and end["result"]["now"] == BETA == sim.enabled()
+    assert end["source"] == {"channel": "mqtt", "requester": "me", "request": "s1"}
+    told = [m.payload["rev"] for m in watcher.all(f"{P}/cmd/enable-profile/s1/status")]
+    assert told == sorted(set(told)) and told[-1] == end["rev"]
+    phases = [m.payload["phase"] for m in watcher.all(f"{P}/cmd/enable-profile/s1/status")]
+    assert phases[-1] == "committed" and "registering" in phases
+    event = watcher.wait_for(f"{P}/e/switch").payload
+    assert event["id"] and event["at"] and BETA in str(event)
+    wait_until(
+        lambda: any(
+            [p["iccid"] for p in m.payload["profiles"] if p["enabled"]] == [BETA]
+            for m in watcher.all(f"{P}/twin/esim")
+        ),
+        what="the twin shows the new profile",
+    )
+    assert any("switching_until" in m.payload for m in watcher.all(f"{P}/status/health"))
+    assert len(watcher.all(f"{P}/e/switch")) == 1
+
+
+def test_a_refused_switch(lab):
+    sim, broker, watcher, agent = start(lab, {"card.profiles.0.pol1": True})
+    ask(watcher, "enable-profile", "s1", {"iccid": BETA})
+    end = status(watcher, "enable-profile", "s1")
+    assert end["state"] == "failed" and end["error"]["code"] == "policy-forbids"
+    assert end["error"]["sw"] == "69E1" and sim.enabled() == ALPHA
+
+
+def test_a_repeated_command_is_done_once(lab3):
+    sim, broker, watcher, agent = lab3
+    for reason in ("one", "two"):
+        ask(watcher, "enable-profile", "same", {"iccid": BETA, "reason": reason, "ttl_s": 60})
+        status(watcher, "enable-profile", "same")
+    ask(watcher, "enable-profile", "same", {"iccid": GAMMA})
+    reused = status(watcher, "enable-profile", "same", "rejected")
+    assert reused["error"]["code"] == "key-reused" and "rev" not in reused
+    assert reused["error"]["operation"]
+    assert sim.counters()["enable"] == 1 and sim.enabled() == BETA
+
+
+def test_rest_and_mqtt_share_one_queue(lab):
+    sim, broker, watcher, agent = start(lab, {"card.profiles.1.network.delay_ms": 2000})
+    _, _, op = agent.enable(BETA, wait=None)
+    sim.wait(op="enable", count=1)
+    ask(watcher, "enable-profile", "s2", {"iccid": GAMMA})
+    end = status(watcher, "enable-profile", "s2")
+    assert (end["state"], end["error"]["code"]) == ("rejected", "switch-in-progress")
+    assert end["error"]["operation"] == op["id"]
+    assert agent.wait_operation(op["id"])["state"] == "succeeded"
+    assert watcher.wait_for(f"{P}/e/switch").payload
+    wait_until(
+        lambda: any(op["id"] in str(m.payload) for m in watcher.all(f"{P}/twin/operations")),
+        what="the twin of operations",
+    )
+
+
+# what, op, payload, code, field
+BAD = [
+    ("no JSON", "enable-profile", "hello", "invalid-request", None),
+    ("array", "enable-profile", "[]", "invalid-request", None),
+    ("no target", "enable-profile", "{}", "invalid-request", None),
+    ("empty", "enable-profile", None, "invalid-request", None),
+    ("both targets", "enable-profile", '{"iccid":"%s","aid":"A0000005591010FFFFFFFF8900001000"}' % BETA, "invalid-request", None),
+    ("bad ICCID", "enable-profile", '{"iccid":"8912"}', "invalid-request", "iccid"),
+    ("unknown field", "enable-profile", '{"iccid":"%s","what":1}' % BETA, "invalid-request", "what"),
+    ("ttl_s", "enable-profile", '{"iccid":"%s","ttl_s":-1}' % BETA, "invalid-request", "ttl_s"),
+    ("expires_at", "enable-profile", '{"iccid":"%s","expires_at":"soon"}' % BETA, "invalid-request", "expires_at"),
+    ("force is off", "enable-profile", '{"iccid":"%s","force":true}' % BETA, "forbidden", None),
+    ("expect_enabled", "enable-profile", '{"iccid":"%s","expect_enabled":"%s"}' % (BETA, GAMMA), "precondition-failed", None),
+    ("unknown field of a read", "get-eid", '{"x":1}', "invalid-request", "x"),
+    ("refresh text", "get-eid", '{"refresh":"yes"}', "invalid-request", "refresh"),
+    ("too large", "get-eid", '{"refresh":true' + " " * 5000 + "}", "payload-too-large", None),
+]
+
+
+@pytest.mark.parametrize("row", BAD, ids=[row[0] for row in BAD])
+def test_bad_commands(shared, row):
+    sim, watcher = shared
+    what, op, payload, code, field = row
+    since = sim.last_n()
+    number = what.replace(" ", "-")
+    ask(watcher, op, number, payload)
+    end = status(watcher, op, number)
+    assert (end["state"], end["error"]["code"]) == ("rejected", code), end
+    if field:
+        assert end["error"]["field"] == field
+    assert "enable" not in sim.ops(since)
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with harness.Lab() as a_lab:
+        sim, broker, watcher, agent = start(a_lab, config={"telemetry.sample_s": 3600})
+        yield sim, watcher
+
+
+def test_odd_topics_are_not_answered(shared):
+    sim, watcher = shared
+    since = sim.last_n()
+    for topic in (
+        f"{P}/cmd/enable-profile/{'x' * 65}/req",
+        f"{P}/cmd/enable-profile/a/b/req",
+        f"{P}/cmd/enable-profile/a b/req",
+        f"{P}/cmd/format-card/1/req",
+        f"{P}/cmd/enable-profile/req",
+    ):
+        watcher.publish(topic, {"iccid": BETA})
+    ask(watcher, "get-eid", "after")
+    status(watcher, "get-eid", "after")
+    assert not [m for m in watcher.all(f"{P}/cmd/format-card/#") if m.topic.endswith("status")]
+    assert "enable" not in sim.ops(since)
+
+
+def test_retained_commands_are_refused(lab3):
+    sim, broker, watcher, agent = lab3
+    agent.stop()
+    watcher.publish(f"{P}/cmd/enable-profile/old/req", {"iccid": BETA}, retain=True)
+    agent.start()
+    agent.wait_ready()
+    end = status(watcher, "enable-profile", "old")
+    assert end["state"] == "rejected" and "retain" in end["error"]["detail"].lower()
+    assert sim.enabled() == ALPHA
+    watcher.publish(f"{P}/cmd/enable-profile/old/req", b"", retain=True)
+    ask(watcher, "get-eid", "then")
+    status(watcher, "get-eid", "then")
+
+
+def test_response_topic_and_correlation_data(lab3):
+    sim, broker, watcher, agent = lab3
+    ask(watcher, "get-eid", "c1", None, ResponseTopic="answers/me", CorrelationData=b"\x01x")
+    answer = watcher.wait_for("answers/me")
+    assert answer.payload["result"]["eid"] == EID
+    assert answer.properties.CorrelationData == b"\x01x"
+    ask(watcher, "get-eid", "c2", None, ResponseTopic=f"{P}/cmd/enable-profile/c3/req")
+    status(watcher, "get-eid", "c2")
+    ask(watcher, "get-eid", "c4")
+    status(watcher, "get-eid", "c4")
+    assert not watcher.all(f"{P}/cmd/enable-profile/c3/#")
+
+
+def test_a_command_that_came_too_late(lab3):
+    sim, broker, watcher, agent = lab3
+    sim.vanish()
+    wait_until(lambda: agent.http("GET", "/readyz")[0] == 503, what="modem-absent")
+    ask(watcher, "enable-profile", "e1", {"iccid": BETA}, MessageExpiryInterval=1)
+    assert status(watcher, "enable-profile", "e1")["state"] in ("expired",)
+    sim.come_back()
+    agent.wait_ready()
+    assert sim.enabled() == ALPHA
+
+
+def test_cancel(lab3):
+    sim, broker, watcher, agent = lab3
+    sim.vanish()
+    wait_until(lambda: agent.http("GET", "/readyz")[0] == 503, what="modem-absent")
+    ask(watcher, "enable-profile", "x1", {"iccid": BETA})
+    status(watcher, "enable-profile", "x1", "accepted")
+    watcher.publish(f"{P}/cmd/enable-profile/x1/cancel", None)
+    assert status(watcher, "enable-profile", "x1")["state"] == "canceled"
+    sim.come_back()
+
+
+def test_commands_that_remote_may_not_give(lab):
+    sim, broker, watcher, agent = start(lab, config={"mqtt.commands": ["get-eid"]})
+    ask(watcher, "enable-profile", "f1", {"iccid": BETA})
+    end = status(watcher, "enable-profile", "f1")
+    assert (end["state"], end["error"]["code"]) == ("rejected", "forbidden")
+    ask(watcher, "get-eid", "f2")
+    assert status(watcher, "get-eid", "f2")["state"] == "succeeded"
+    assert sim.enabled() == ALPHA
+
+
+def test_commands_given_while_the_agent_was_away_are_done(lab3):
+    sim, broker, watcher, agent = lab3
+    agent.kill()
+    ask(watcher, "enable-profile", "q1", {"iccid": BETA})
+    agent.start()
+    assert status(watcher, "enable-profile", "q1")["state"] == "succeeded"
+    assert sim.enabled() == BETA
+
+
+def test_the_broker_restarts(lab3):
+    sim, broker, watcher, agent = lab3
+    broker.stop()
+    time.sleep(1)
+    broker.start()
+    wait_until(watcher.client.is_connected, what="the watcher is back")
+    watcher.wait_for(
+        lambda m: m.topic == f"{P}/status/health" and m.payload["online"] and m.at > 0
+    )
+
+    def answered():
+        number = f"b{time.monotonic_ns()}"
+        ask(watcher, "get-eid", number)
+        time.sleep(0.3)
+        return watcher.all(f"{P}/cmd/get-eid/{number}/status")
+
+    wait_until(answered, 60, "a command after the restart is answered")
+
+
+def test_the_outcome_arrives_over_the_new_profile(lab):
+    """The broker is reached through the modem: the switch breaks the link, the outcome waits."""
+    broker = lab.broker()
+    bearer = free_port()
+    sim = lab.sim(None, {"bearer.switch": "silent"}, [(bearer, broker.port)])
+    watcher = lab.watcher(broker)
+    agent = lab.agent(sim, mqtt_port=bearer, config={"mqtt.keepalive_s": 5})
+    agent.wait_ready()
+    watcher.wait_for(f"{P}/twin/esim", 60)
+    ask(watcher, "enable-profile", "n1", {"iccid": BETA})
+    end = status(watcher, "enable-profile", "n1", timeout=180)
+    assert end["state"] == "succeeded" and end["result"]["now"] == BETA
+    sim.check()
+
+
+def test_version_3_1_1(lab):
+    sim, broker, watcher, agent = start(lab, config={"mqtt.version": "3.1.1"})
+    ask(watcher, "enable-profile", "v1", {"iccid": BETA})
+    assert status(watcher, "enable-profile", "v1")["state"] == "succeeded"
+
+
+def test_wrong_credentials_are_retried_slowly(lab):
+    sim = lab.sim()
+    broker = lab.broker("allow_anonymous false")
+    agent = lab.agent(sim, broker, config={"mqtt.reconnect_max_s": 300})
+    agent.wait_ready()
+    wait_until(lambda: "refused" in agent.stderr().lower() or "authori" in agent.stderr().lower(), what="the refusal is logged")
+    attempts = broker.stderr().count("New connection")
+    time.sleep(4)
+    assert broker.stderr().count("New connection") - attempts <= 3
+    assert agent.http("GET", "/v1/eid")[0] == 200

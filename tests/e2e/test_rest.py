@@ -1,0 +1,268 @@
+"""REST's refusals: each kind of bad input gets the status and code of the contract, and nothing is
+sent to the card."""
+
+import os
+import socket
+import stat
+import subprocess
+from http.client import HTTPConnection
+
+import pytest
+
+import harness
+from harness import ALPHA, BETA, free_port, http, wait_until
+
+ENABLE = f"/v1/profiles/{BETA}/enable"
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def running():
+    with harness.Lab() as lab:
+        sim = lab.sim()
+        port = free_port()
+        tokens = lab.folder / "tokens"
+        tokens.write_text("operator op-token\nviewer view-token\n")
+        os.chmod(tokens, 0o600)
+        view = str(lab.folder / "view.sock")
+        agent = lab.agent(
+            sim,
+            config={
+                "api.view_socket": view,
+                "api.listen": f"127.0.0.1:{port}",
+                "api.token_file": str(tokens),
+                "api.hosts": ["gateway.local"],
+                # Nothing but the tests asks the modem.
+                "telemetry.sample_s": 3600,
+            },
+        )
+        agent.wait_ready()
+        agent.http("GET", "/v1/connectivity", {"Cache-Control": "no-cache"})
+        yield sim, agent, view, port
+
+
+# what, method, path, headers, body, status, code, field
+BAD = [
+    ("no such path", "GET", "/v1/nothing", {}, None, 404, "not-found", None),
+    ("no such version", "GET", "/v2/eid", {}, None, 404, "not-found", None),
+    ("trailing slash", "GET", "/v1/eid/", {}, None, 404, "not-found", None),
+    ("POST to a read", "POST", "/v1/eid", {}, None, 405, "method-not-allowed", None),
+    ("GET an enable", "GET", ENABLE, {}, None, 405, "method-not-allowed", None),
+    ("DELETE", "DELETE", "/v1/profiles", {}, None, 405, "method-not-allowed", None),
+    ("not acceptable", "GET", "/v1/eid", {"Accept": "text/html"}, None, 406, "not-acceptable", None),
+    ("unknown query", "GET", "/v1/eid?x=1", {}, None, 400, "invalid-request", "x"),
+    ("ref is no ICCID", "GET", "/v1/profiles/8912", {}, None, 400, "invalid-request", "ref"),
+    ("ref with a letter", "POST", "/v1/profiles/8912310800175701007X/enable", {}, None, 400, "invalid-request", "ref"),
+    ("ref of 31 hex digits", "GET", "/v1/profiles/A0000005591010FFFFFFFF890000100", {}, None, 400, "invalid-request", "ref"),
+    ("NUL in the path", "GET", "/v1/profiles/8949%001312170061988", {}, None, 400, "invalid-request", None),
+    ("bad percent", "GET", "/v1/profiles/%zz", {}, None, 400, "invalid-request", None),
+    ("limit 0", "GET", "/v1/operations?limit=0", {}, None, 400, "invalid-request", "limit"),
+    ("limit text", "GET", "/v1/operations?limit=ten", {}, None, 400, "invalid-request", "limit"),
+    ("state unknown", "GET", "/v1/operations?state=done", {}, None, 400, "invalid-request", "state"),
+    ("before is no id", "GET", "/v1/operations?before=x", {}, None, 400, "invalid-request", "before"),
+    ("no JSON", "POST", ENABLE, JSON, "hello", 400, "invalid-request", None),
+    ("an array", "POST", ENABLE, JSON, "[]", 400, "invalid-request", None),
+    ("a number", "POST", ENABLE, JSON, "1", 400, "invalid-request", None),
+    ("two values", "POST", ENABLE, JSON, "{} {}", 400, "invalid-request", None),
+    ("a cut body", "POST", ENABLE, JSON, '{"reason":"x"', 400, "invalid-request", None),
+    ("duplicate field", "POST", ENABLE, JSON, '{"ttl_s":5,"ttl_s":6}', 400, "invalid-request", None),
+    ("NaN", "POST", ENABLE, JSON, '{"ttl_s":NaN}', 400, "invalid-request", None),
+    ("leading zero", "POST", ENABLE, JSON, '{"ttl_s":01}', 400, "invalid-request", None),
+    ("NUL in a string", "POST", ENABLE, JSON, '{"reason":"a\\u0000b"}', 400, "invalid-request", None),
+    ("bad UTF-8", "POST", ENABLE, JSON, b'{"reason":"\xff"}', 400, "invalid-request", None),
+    ("too deep", "POST", ENABLE, JSON, "[" * 50 + "]" * 50, 400, "invalid-request", None),
+    ("unknown field", "POST", ENABLE, JSON, '{"ttl":5}', 400, "invalid-request", "ttl"),
+    ("ttl_s text", "POST", ENABLE, JSON, '{"ttl_s":"5"}', 400, "invalid-request", "ttl_s"),
+    ("ttl_s 0", "POST", ENABLE, JSON, '{"ttl_s":0}', 400, "invalid-request", "ttl_s"),
+    ("ttl_s fraction", "POST", ENABLE, JSON, '{"ttl_s":1.5}', 400, "invalid-request", "ttl_s"),
+    ("ttl_s huge", "POST", ENABLE, JSON, '{"ttl_s":1e300}', 400, "invalid-request", "ttl_s"),
+    ("force text", "POST", ENABLE, JSON, '{"force":"yes"}', 400, "invalid-request", "force"),
+    ("reason number", "POST", ENABLE, JSON, '{"reason":1}', 400, "invalid-request", "reason"),
+    ("expect_enabled wrong", "POST", ENABLE, JSON, '{"expect_enabled":"12"}', 400, "invalid-request", "expect_enabled"),
+    ("confirm_s small", "POST", ENABLE, JSON, '{"confirm_s":5}', 400, "invalid-request", "confirm_s"),
+    ("media type", "POST", ENABLE, {"Content-Type": "text/plain"}, "{}", 415, "unsupported-media-type", None),
+    ("form", "POST", ENABLE, {"Content-Type": "application/x-www-form-urlencoded"}, "a=b", 415, "unsupported-media-type", None),
+    ("too large", "POST", ENABLE, JSON, '{"reason":"' + "x" * 20000 + '"}', 413, "payload-too-large", None),
+    ("key too long", "POST", ENABLE, {"Idempotency-Key": "k" * 65}, None, 400, "invalid-request", None),
+    ("key with a blank", "POST", ENABLE, {"Idempotency-Key": "a b"}, None, 400, "invalid-request", None),
+    ("precondition", "POST", ENABLE, {"If-Match": '"0"'}, None, 412, "precondition-failed", None),
+    ("cancel nothing", "POST", "/v1/operations/01JD0000000000000000000000/cancel", {}, None, 404, "not-found", None),
+    ("unknown profile", "GET", "/v1/profiles/8900000000000000000", {}, None, 404, "profile-not-found", None),
+]
+
+
+@pytest.mark.parametrize("row", BAD, ids=[row[0] for row in BAD])
+def test_bad_input(running, row):
+    sim, agent, _, _ = running
+    _, method, path, headers, body, status, code, field = row
+    since = sim.last_n()
+    if isinstance(body, str):
+        body = body.encode()
+    got, answer_headers, problem = agent.http(method, path, headers, body)
+    assert (got, problem["code"]) == (status, code), problem
+    assert answer_headers["content-type"].startswith("application/problem+json")
+    assert problem["type"] == f"https://lpm-agent.invalid/problems/{code}"
+    assert problem["status"] == status and problem["title"] and problem["detail"]
+    if field:
+        assert problem["field"] == field
+    if status == 405:
+        assert answer_headers["allow"]
+    assert not sim.ops(since), "nothing goes to the card"
+    assert sim.enabled() == ALPHA
+
+
+def raw(agent, data, timeout=30):
+    """What a connection answers to these bytes, until it closes or is quiet."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(timeout)
+        s.connect(agent.socket)
+        s.sendall(data)
+        answer = b""
+        try:
+            s.shutdown(socket.SHUT_WR)
+            while part := s.recv(65536):
+                answer += part
+        except (socket.timeout, ConnectionError):
+            pass
+        return answer
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"\x00\x01\x02\r\n\r\n",
+        b"GET /v1/eid HTTP/9.9\r\n\r\n",
+        b"GET /v1/eid HTTP/1.1\r\nHost: x\r\n" + b"X: " + b"y" * 100000 + b"\r\n\r\n",
+        b"POST " + ENABLE.encode() + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST " + ENABLE.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST " + ENABLE.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{}",
+        b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+    ids=["empty", "half", "binary", "version", "header", "chunk", "length", "short", "path"],
+)
+def test_broken_http_harms_nobody(running, data):
+    sim, agent, _, _ = running
+    since = sim.last_n()
+    raw(agent, data)
+    assert agent.http("GET", "/healthz")[0] == 200
+    assert not sim.ops(since)
+
+
+def test_pipelined_requests_are_answered_in_order(running):
+    _, agent, _, _ = running
+    one = b"GET /v1/eid HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = raw(agent, one * 5 + last)
+    assert answer.count(b"HTTP/1.1 200") == 6
+
+
+def test_head_has_no_body(running):
+    _, agent, _, _ = running
+    status, headers, body = agent.http("HEAD", "/v1/profiles")
+    assert status == 200 and headers["etag"] and not body
+
+
+def test_viewers_may_look_and_nothing_else(running):
+    sim, agent, view, _ = running
+    since = sim.last_n()
+    assert http(view, "GET", "/v1/profiles")[0] == 200
+    status, _, problem = http(view, "POST", ENABLE)
+    assert (status, problem["code"]) == (403, "forbidden")
+    assert not sim.ops(since)
+
+
+def tcp(port, method, path, headers):
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, path, headers=headers)
+        response = connection.getresponse()
+        response.read()
+        return response.status, response.headers
+    finally:
+        connection.close()
+
+
+def bearer(token, **more):
+    return {"Authorization": f"Bearer {token}", **more}
+
+
+def test_the_tcp_door(running):
+    sim, agent, _, port = running
+    since = sim.last_n()
+    rows = [
+        ("no token", "GET", "/v1/eid", {}, 401),
+        ("wrong token", "GET", "/v1/eid", bearer("nope"), 401),
+        ("basic", "GET", "/v1/eid", {"Authorization": "Basic eDp5"}, 401),
+        ("viewer reads", "GET", "/v1/eid", bearer("view-token"), 200),
+        ("viewer switches", "POST", ENABLE, bearer("view-token"), 403),
+        ("health needs none", "GET", "/healthz", {}, 200),
+        ("readiness needs none", "GET", "/readyz", {}, 200),
+        ("localhost", "GET", "/healthz", {"Host": f"localhost:{port}"}, 200),
+        ("configured host", "GET", "/healthz", {"Host": "gateway.local"}, 200),
+        ("foreign host", "GET", "/v1/eid", bearer("op-token", Host="evil.example"), 403),
+        ("foreign origin", "GET", "/v1/eid", bearer("op-token", Origin="http://evil.example"), 403),
+        ("own origin", "GET", "/v1/eid", bearer("op-token", Origin=f"http://127.0.0.1:{port}"), 200),
+        ("null origin", "POST", ENABLE, bearer("op-token", Origin="null"), 403),
+    ]
+    for what, method, path, headers, status in rows:
+        got, answer = tcp(port, method, path, headers)
+        assert got == status, what
+        if status == 401:
+            assert answer["WWW-Authenticate"].startswith("Bearer"), what
+    assert not sim.ops(since)
+
+
+def test_tokens_never_reach_the_log(running):
+    _, agent, _, port = running
+    tcp(port, "GET", "/v1/eid", bearer("op-token"))
+    assert "op-token" not in agent.stderr() and "view-token" not in agent.stderr()
+
+
+def test_identities_are_cut_in_the_log(running):
+    _, agent, _, _ = running
+    agent.http("GET", "/v1/profiles", {"Cache-Control": "no-cache"})
+    text = agent.stderr()
+    assert ALPHA not in text and "89001039450410141400000000001580" not in text
+
+
+def test_sockets_have_their_mode(running):
+    _, agent, view, _ = running
+    assert stat.S_IMODE(os.stat(agent.socket).st_mode) == 0o660
+    assert stat.S_IMODE(os.stat(view).st_mode) == 0o660
+
+
+def test_a_stale_socket_is_replaced_and_a_live_one_is_not(lab):
+    sim = lab.sim()
+    agent = lab.agent(sim)
+    agent.wait_ready()
+    agent.kill()
+    assert os.path.exists(agent.socket)
+    agent.start()
+    agent.wait_ready()
+    second = subprocess.run(
+        [harness.binary("lpm-agent"), "--config", str(agent.config_path)],
+        capture_output=True,
+        timeout=60 * harness.SLOW,
+    )
+    assert second.returncode == 1 and b"api.sock" in second.stderr
+    assert agent.http("GET", "/healthz")[0] == 200
+
+
+def test_slow_and_idle_connections_do_not_stop_others(running):
+    _, agent, _, _ = running
+    idle = []
+    try:
+        for _ in range(200):
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(agent.socket)
+            s.sendall(b"GET /v1/eid HTTP/1.1\r\n")
+            idle.append(s)
+        assert agent.http("GET", "/healthz")[0] == 200
+        # A connection that never gets to its request is ended within 10 s.
+        idle[0].settimeout(60)
+        wait_until(lambda: idle[0].recv(4096) == b"", 60, "a slow connection is ended")
+    finally:
+        for s in idle:
+            s.close()
