@@ -105,8 +105,6 @@ static const char *text_of(const json *command, const char *name)
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(command, name));
 }
 
-/* ---- commands: each takes the request and gives the answer ---- */
-
 static json *cmd_set(struct sim *sim, const json *command)
 {
     const char *path = text_of(command, "path");
@@ -345,8 +343,6 @@ void control_help(FILE *out)
             "{\"cmd\":\"wait\",\"until\":{\"op\":\"enable\",\"count\":1},\"timeout_ms\":5000}");
 }
 
-/* ---- wait ---- */
-
 static bool text_is(const json *item, const char *text)
 {
     return !item || (cJSON_IsString(item) && !strcmp(item->valuestring, text));
@@ -427,8 +423,6 @@ static void cmd_wait(struct sim *sim, struct control_client *c, int index, const
     timer_set(wait_timed_out, index, cJSON_IsNumber(ms) ? (int64_t)ms->valuedouble : 30000);
     control_check_waits(sim);
 }
-
-/* ---- lines ---- */
 
 static void run_line(struct sim *sim, struct control_client *c, int index, const char *line)
 {

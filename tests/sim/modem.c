@@ -12,8 +12,6 @@
 static void run_command(struct sim *sim, int arg);
 static void take_queued(struct sim *sim);
 
-/* ---- state ---- */
-
 static void forget_settings(struct sim *sim)
 {
     struct modem *m = &sim->modem;
@@ -106,8 +104,6 @@ bool modem_can_register(const struct sim *sim)
     return m->cfun == 1 && m->sim == SIM_READY && m->iccid[0] && m->cops_mode != 2 &&
            !strcmp(sim->scn.modem.cpin, "READY");
 }
-
-/* ---- output ---- */
 
 void modem_raw(struct sim *sim, const void *data, size_t len)
 {
@@ -279,8 +275,6 @@ void modem_output_dropped(struct sim *sim)
     modem_pump(sim);
 }
 
-/* ---- input ---- */
-
 static void count_early(struct sim *sim)
 {
     record_count(&sim->record, sim->modem.late ? "after-late" : "overlaps");
@@ -383,8 +377,6 @@ void modem_input(struct sim *sim, const char *data, size_t len)
         take_line(sim, m->line);
     }
 }
-
-/* ---- commands ---- */
 
 void modem_line(struct sim *sim, const char *format, ...)
 {
@@ -613,8 +605,6 @@ static void run_command(struct sim *sim, int arg)
     send_answer(sim, 0);
 }
 
-/* ---- resets ---- */
-
 /* The port is gone: a command in hand is never answered. */
 void modem_port_gone(struct sim *sim)
 {
@@ -749,8 +739,6 @@ void modem_card_event(void *owner, enum card_event event)
     if (now)
         sim->modem.after.refresh = true;
 }
-
-/* ---- registration lines ---- */
 
 static void tell(struct sim *sim, const char *name, int n, bool there, int stat)
 {

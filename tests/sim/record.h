@@ -32,7 +32,7 @@ struct record {
 
 void record_init(struct record *r, FILE *trace);
 void record_done(struct record *r);
-/* Begins an entry; the pointer lives until the next one begins. */
+/* Begins an entry; the pointer lives for the next RECORD_MAX - 1 entries. */
 struct record_entry *record_line(struct record *r, const char *at);
 void record_apdu(struct record_entry *e, const char *op, int channel, const uint8_t *apdu,
                  size_t len, const uint8_t *answer, size_t answer_len);

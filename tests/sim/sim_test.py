@@ -440,6 +440,15 @@ def test_no_card(start):
         assert sim.at(line) == ["+CME ERROR: 10"], line
 
 
+def test_card_taken_out_and_put_in(start):
+    sim = start()
+    sim.wait(data=True)
+    sim.set("card.present", False)
+    sim.wait(iccid="", registration="idle")
+    sim.set("card.present", True)
+    sim.wait(iccid=ALPHA, data=True)
+
+
 def test_manual_operator(start):
     sim = start("guide.json", modem__cops_mode=1)
     sim.wait(registration="home")
