@@ -89,10 +89,11 @@ static void check_steering(const struct config *config, struct config_problems *
 }
 
 /* A hook that would silently never run. */
-static void check_hook(const cJSON *root, const char *path, char *const *exec,
-                       struct config_problems *problems)
+static void check_hook(const cJSON *root, const char *path, struct config_problems *problems)
 {
-    if (cJSON_IsObject(config_find(root, path)) && !exec)
+    const cJSON *hook = config_find(root, path);
+
+    if (cJSON_IsObject(hook) && !config_find(hook, "exec"))
         config_problems_add(problems, path, "expected exec: the program and its arguments");
 }
 
@@ -155,9 +156,9 @@ void config_check(const struct config *config, const cJSON *root, struct config_
     check_api(config, problems);
     check_mqtt(config, problems);
     check_probe(config, problems);
-    check_hook(root, "switch.hooks.before", config->switching.before.exec, problems);
-    check_hook(root, "switch.hooks.after", config->switching.after.exec, problems);
-    check_hook(root, "switch.hooks.rolled_back", config->switching.rolled_back.exec, problems);
+    check_hook(root, "switch.hooks.before", problems);
+    check_hook(root, "switch.hooks.after", problems);
+    check_hook(root, "switch.hooks.rolled_back", problems);
     check_steering(config, problems);
     check_files(keys, count, config, "", problems);
     check_profiles(config, problems);

@@ -24,7 +24,7 @@ const void *config_const_field(const struct config_key *key, const void *base)
 void config_refuse(const struct config_key *key, const char *path, const cJSON *value,
                    const char *expected, struct config_problems *problems)
 {
-    char quoted[48] = "what it is";
+    char quoted[48] = "";
     char *text = NULL;
 
     if (cJSON_IsObject(value) || cJSON_IsArray(value))
@@ -34,7 +34,8 @@ void config_refuse(const struct config_key *key, const char *path, const cJSON *
     if (text)
         (void)snprintf(quoted, sizeof quoted, strlen(text) < sizeof quoted ? "%s" : "%.40s…", text);
     cJSON_free(text);
-    config_problems_add(problems, path, "expected %s, not %s", expected, quoted);
+    config_problems_add(problems, path, "expected %s%s%s", expected, *quoted ? ", not " : "",
+                        quoted);
 }
 
 void config_refuse_memory(const char *path, struct config_problems *problems)

@@ -81,39 +81,42 @@ static bool is_section(const struct table *t, const char *path)
     return false;
 }
 
-/* Equal as far as the shorter one goes, whatever the case and with '-' for '_'. */
-static bool looks_like(const char *wrong, const char *right)
+/* Equal as far as the shorter one goes, whatever the case and with '-' for '_'. `len` is of `right`,
+ * one level of a path. */
+static bool looks_like(const char *wrong, const char *right, size_t len)
 {
     size_t i = 0;
 
-    for (; wrong[i] && right[i]; i++) {
-        char c = wrong[i] == '-' ? '_' : wrong[i];
-        char d = right[i] == '-' ? '_' : right[i];
+    for (; i < len && wrong[i]; i++) {
+        char c = (char)(wrong[i] >= 'A' && wrong[i] <= 'Z' ? wrong[i] - 'A' + 'a' : wrong[i]);
 
-        if ((c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) != d)
+        if ((c == '-' ? '_' : c) != (right[i] == '-' ? '_' : right[i]))
             return false;
     }
     /* A letter or two in common mean nothing. */
     return i >= 3;
 }
 
-static void refuse_name(const struct table *t, const char *path, struct config_problems *problems)
+/* `at` is the section that has the unknown `name`. */
+static void refuse_name(const struct table *t, const char *at, const char *name,
+                        struct config_problems *problems)
 {
-    char full[PATH_TEXT_MAX + 64];
+    char path[PATH_TEXT_MAX + 64];
+    size_t level = *at ? strlen(at) + 1 : 0;
 
-    (void)snprintf(full, sizeof full, "%s%s", t->prefix, path);
-    for (size_t i = 0; i < t->count; i++) {
-        const char *last = strrchr(t->keys[i].path, '.');
-        const char *ours = strrchr(path, '.');
+    (void)snprintf(path, sizeof path, "%s%s%s%s", t->prefix, at, *at ? "." : "", name);
+    for (size_t i = 0; i < t->count && !strchr(name, '.'); i++) {
+        const char *right = t->keys[i].path + level;
 
-        if ((last ? last - t->keys[i].path : 0) == (ours ? ours - path : 0) &&
-            looks_like(path, t->keys[i].path)) {
-            config_problems_add(problems, full, "unknown key; is \"%s%s\" meant?", t->prefix,
-                                t->keys[i].path);
-            return;
-        }
+        if (strncmp(t->keys[i].path, at, strlen(at)) != 0 ||
+            (level && t->keys[i].path[level - 1] != '.') ||
+            !looks_like(name, right, strcspn(right, ".")))
+            continue;
+        config_problems_add(problems, path, "unknown key; is \"%.*s\" meant?",
+                            (int)strcspn(right, "."), right);
+        return;
     }
-    config_problems_add(problems, full, "unknown key");
+    config_problems_add(problems, path, "unknown key");
 }
 
 /* Names in `object` that no key has. Goes only into sections, so never deeper than the table. */
@@ -130,7 +133,7 @@ static void check_names(const struct table *t, const cJSON *object, const char *
         if (is_plain && (is_key(t, path) || strcmp(path, "profiles") == 0))
             continue;
         if (!is_plain || !is_section(t, path))
-            refuse_name(t, path, problems);
+            refuse_name(t, at, item->string, problems);
         else if (!cJSON_IsObject(item))
             config_problems_add(problems, path, "expected an object");
         else

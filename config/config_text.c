@@ -50,20 +50,6 @@ static bool put_profiles(cJSON *root, const struct config *config)
     return profiles != NULL;
 }
 
-/* A hook that is none is left out: an object without `exec` would be refused when read again. */
-static void leave_out_hooks(cJSON *root)
-{
-    cJSON *hooks = cJSON_GetObjectItem(cJSON_GetObjectItem(root, "switch"), "hooks");
-
-    for (cJSON *hook = hooks ? hooks->child : NULL; hook;) {
-        cJSON *next = hook->next;
-
-        if (cJSON_IsNull(cJSON_GetObjectItem(hook, "exec")))
-            cJSON_Delete(cJSON_DetachItemViaPointer(hooks, hook));
-        hook = next;
-    }
-}
-
 char *config_to_text(const struct config *config)
 {
     size_t count;
@@ -71,10 +57,8 @@ char *config_to_text(const struct config *config)
     cJSON *root = cJSON_CreateObject();
     char *text = NULL;
 
-    if (root && put_table(root, keys, count, config) && put_profiles(root, config)) {
-        leave_out_hooks(root);
+    if (root && put_table(root, keys, count, config) && put_profiles(root, config))
         text = cJSON_Print(root);
-    }
     cJSON_Delete(root);
     return text;
 }
