@@ -101,13 +101,19 @@ static struct operation *find_active(struct operations *ops)
     return NULL;
 }
 
+/* The oldest goes, but never the one that waits or runs, however many refusals come meanwhile: it
+ * takes the place of the next oldest, and the order stays. */
 static struct operation *add(struct operations *ops, const struct operation *op)
 {
+    struct operation *place = &ops->kept[(ops->newest + 1) % OPERATIONS_KEPT];
+
+    if (ops->count == OPERATIONS_KEPT && !operation_has_ended(place))
+        ops->kept[(ops->newest + 2) % OPERATIONS_KEPT] = *place;
     ops->newest = (ops->newest + 1) % OPERATIONS_KEPT;
     if (ops->count < OPERATIONS_KEPT)
         ops->count++;
-    ops->kept[ops->newest] = *op;
-    return &ops->kept[ops->newest];
+    *place = *op;
+    return place;
 }
 
 static void log_end(const struct operation *op)
@@ -338,10 +344,13 @@ enum admission operations_admit(struct operations *ops, const struct operation_r
     const struct operation *told = NULL;
     const struct operation *before;
     enum admission admission;
-    const struct snapshot *now = state_take(ops->state);
+    const struct snapshot *now;
 
     *ret_problem = (struct problem){ 0 };
     begin_change(ops);
+    /* Under the lock (its own is held for two lines): the worker drops the list before it ends a
+     * switch, so a list from before the switch is never looked at after it. */
+    now = state_take(ops->state);
     before = request->request[0] ? find_request(ops, request->channel, request->request) : NULL;
     if (before)
         admission = admit_repeated(before, request, ret, ret_problem);
