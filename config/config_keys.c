@@ -62,7 +62,7 @@ static const struct config_key keys[] = {
     KEY("card.aid", aid, card.aid, "\"A000000815030040030902231003\""),
     KEY("card.interface", choice, card.interface, "\"auto\"", .choices = interfaces),
 
-    KEY("api.socket", text, api.socket, "\"/run/lpm-agent/api.sock\"", SOCKET),
+    KEY("api.socket", text, api.socket, "\"/run/lpm-agent/api.sock\"", SOCKET, .takes_null = true),
     KEY("api.view_socket", text, api.view_socket, "null", SOCKET),
     KEY("api.socket_mode", mode, api.socket_mode, "\"0660\""),
     KEY("api.socket_group", text, api.socket_group, "null", FORM(config_is_group, "a group's name")),
@@ -203,7 +203,7 @@ const struct config_key *config_profile_keys(size_t *ret_count)
 
 bool config_key_is_nullable(const struct config_key *key)
 {
-    return strcmp(key->preset, "null") == 0;
+    return key->takes_null || strcmp(key->preset, "null") == 0;
 }
 
 const cJSON *config_find(const cJSON *root, const char *path)

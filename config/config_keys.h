@@ -38,6 +38,8 @@ struct config_key {
     size_t count_offset;
     /* The default, as JSON. "null": null is allowed. */
     const char *preset;
+    /* Null is allowed though it is not the default. */
+    bool takes_null;
     /* Of numbers. */
     double min, max;
     /* Of an enum: its names by value, the last one NULL. */

@@ -41,8 +41,10 @@ static void read_value(const struct config_key *key, const char *path, const cJS
         key->kind->read(key, path, value, base, problems);
         return;
     }
-    if (cJSON_IsNull(value) && config_key_is_nullable(key))
+    if (cJSON_IsNull(value) && config_key_is_nullable(key)) {
+        key->kind->done(key, base); /* of its default */
         return;
+    }
     key->kind->describe(key, expected, sizeof expected);
     used = strlen(expected);
     if (config_key_is_nullable(key))
