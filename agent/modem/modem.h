@@ -54,8 +54,8 @@ struct modem_options {
         MODEM_RESET_COMMAND,
         MODEM_RESET_EXEC,
     } reset;
-    const char *reset_command;       /* MODEM_RESET_COMMAND */
-    const char *const *reset_exec;   /* MODEM_RESET_EXEC, NULL-terminated */
+    const char *reset_command;     /* MODEM_RESET_COMMAND */
+    const char *const *reset_exec; /* MODEM_RESET_EXEC, NULL-terminated */
     struct modem_guest guest;
     /* Called on the worker's thread, in the middle of a wait: only notes. */
     void (*on_event)(void *ctx, enum modem_event event);

@@ -1,0 +1,163 @@
+#include "agent/modem/cgla.h"
+
+#include <stdio.h>
+
+#include "agent/base/hex.h"
+#include "agent/modem/at_fields.h"
+#include "agent/modem/transport_chat.h"
+
+static enum chat_match match_ccho(const char *line)
+{
+    char session[AT_SESSION_MAX + 1];
+
+    if (at_ccho_parse(line, session))
+        return CHAT_TAKE;
+    return at_has_prefix(line, "+CCHO") ? CHAT_MISFIT : CHAT_APART;
+}
+
+static enum chat_match match_cgla(const char *line)
+{
+    struct transport_answer answer;
+
+    if (at_cgla_parse(line, &answer))
+        return CHAT_TAKE;
+    return at_has_prefix(line, "+CGLA") ? CHAT_MISFIT : CHAT_APART;
+}
+
+static struct error exchange(struct cgla *cgla, const uint8_t *apdu, size_t len, bool cleaning,
+                             int64_t deadline_ms, struct transport_answer *ret)
+{
+    const struct chat_answer *answer = NULL;
+    char hex[2 * TRANSPORT_COMMAND_MAX + 1];
+    char text[sizeof hex + AT_SESSION_MAX + 24];
+    struct chat_command command = { .text = text,
+                                    .match = match_cgla,
+                                    .needs_line = true,
+                                    .repeatable = transport_is_pure_read(apdu, len),
+                                    .cleaning = cleaning,
+                                    .deadline_ms = deadline_ms };
+
+    if (len < 4 || len > TRANSPORT_COMMAND_MAX)
+        return error_make(ERROR_IN_AGENT, ERROR_INTERNAL, 0, "an APDU of %zu bytes", len);
+    hex_from_bytes(apdu, len, hex);
+    (void)snprintf(text, sizeof text, "AT+CGLA=%s,%zu,\"%s\"", cgla->session, 2 * len, hex);
+    struct error e = chat_run(cgla->chat, &command, &answer);
+    if (e.code)
+        return e;
+    return transport_take_answer(answer, at_cgla_parse, ret);
+}
+
+static struct error close_by_cchc(struct cgla *cgla, int64_t deadline_ms)
+{
+    char text[AT_SESSION_MAX + 16];
+    struct chat_command command = { .text = text, .cleaning = true, .deadline_ms = deadline_ms };
+
+    (void)snprintf(text, sizeof text, "AT+CCHC=%s", cgla->session);
+    return chat_run(cgla->chat, &command, NULL);
+}
+
+/* By MANAGE CHANNEL on the channel's own session, where the session is a channel's number. */
+static struct error close_by_apdu(struct cgla *cgla, int64_t deadline_ms)
+{
+    unsigned channel = at_session_channel(cgla->session);
+    uint8_t apdu[] = { 0x00, 0x70, 0x80, (uint8_t)channel, 0x00 };
+    struct transport_answer answer;
+
+    if (channel == 0)
+        return ERROR_OK;
+    return exchange(cgla, apdu, sizeof apdu, true, deadline_ms, &answer);
+}
+
+static bool has_no_cchc(const struct cgla *cgla)
+{
+    return !cgla->cchc_works && cgla->cchc_refused == CGLA_REFUSALS;
+}
+
+static struct error close_session(struct transport *t, int64_t deadline_ms)
+{
+    struct cgla *cgla = (struct cgla *)t;
+    struct error e = ERROR_OK;
+
+    if (cgla->session[0] == '\0')
+        return ERROR_OK;
+    if (!has_no_cchc(cgla)) {
+        e = close_by_cchc(cgla, deadline_ms);
+        /* A session that the card's reset took away is refused like an unknown command: only a
+         * modem on which it never worked has no AT+CCHC. */
+        if (e.code == ERROR_NONE)
+            cgla->cchc_works = true;
+        else if (at_is_refusal(&e) && cgla->cchc_refused < CGLA_REFUSALS)
+            cgla->cchc_refused++;
+    }
+    if (at_is_refusal(&e) || has_no_cchc(cgla))
+        e = close_by_apdu(cgla, deadline_ms);
+    /* A modem that went or never answered may have the session still, and it is closed before the
+     * next one is opened; any final line says that there is nothing more to close. */
+    if (e.code == ERROR_MODEM_TIMEOUT || e.code == ERROR_MODEM_ABSENT ||
+        e.code == ERROR_SHUTTING_DOWN)
+        return e;
+    cgla->session[0] = '\0';
+    return ERROR_OK;
+}
+
+static struct error open_once(struct cgla *cgla, const struct aid *aid, int64_t deadline_ms)
+{
+    const struct chat_answer *answer = NULL;
+    char name[AID_TEXT_MAX + 1];
+    char text[AID_TEXT_MAX + 16];
+    struct chat_command command = {
+        .text = text, .match = match_ccho, .needs_line = true, .deadline_ms = deadline_ms
+    };
+
+    aid_to_text(aid, name);
+    (void)snprintf(text, sizeof text, "AT+CCHO=\"%s\"", name);
+    struct error e = chat_run(cgla->chat, &command, &answer);
+    if (e.code)
+        return e;
+    for (size_t i = 0; i < answer->count; i++)
+        if (at_ccho_parse(answer->lines[i], cgla->session))
+            return ERROR_OK;
+    return error_make(ERROR_IN_MODEM, ERROR_MODEM_TIMEOUT, ERROR_FINAL_NONE,
+                      "no session in the answer to AT+CCHO");
+}
+
+static struct error open_session(struct transport *t, const struct aid *aid, int64_t deadline_ms,
+                                 unsigned *ret_channel)
+{
+    struct cgla *cgla = (struct cgla *)t;
+    struct error e = close_session(t, deadline_ms);
+
+    /* Many modems have one channel only, and refuse the next with 100 or ERROR: what could not be
+     * closed before is closed first. The answer to AT+CCHO tells whether that worked. */
+    if (e.code == ERROR_MODEM_ABSENT || e.code == ERROR_SHUTTING_DOWN)
+        return e;
+    e = open_once(cgla, aid, deadline_ms);
+    if (e.code)
+        return e;
+    *ret_channel = at_session_channel(cgla->session);
+    return ERROR_OK;
+}
+
+static struct error transmit(struct transport *t, const uint8_t *apdu, size_t len,
+                             int64_t deadline_ms, struct transport_answer *ret)
+{
+    struct cgla *cgla = (struct cgla *)t;
+
+    if (cgla->session[0] == '\0')
+        return error_make(ERROR_IN_AGENT, ERROR_CARD, 0, "no session is open to the card");
+    return exchange(cgla, apdu, len, transport_is_close(apdu, len), deadline_ms, ret);
+}
+
+void cgla_init(struct cgla *cgla, struct chat *chat)
+{
+    static const struct transport_ops ops = { .open = open_session,
+                                              .transmit = transmit,
+                                              .close = close_session };
+
+    *cgla = (struct cgla){ .transport = { .ops = &ops, .name = "cgla" }, .chat = chat };
+}
+
+void cgla_forget(struct cgla *cgla)
+{
+    cgla->session[0] = '\0';
+}

@@ -1,0 +1,91 @@
+#include "agent/modem/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* The agent blocks signals for its signalfd; a program starts with none blocked. */
+static int spawn(pid_t *ret, char *const *argv)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+
+    if (posix_spawn_file_actions_init(&actions) != 0)
+        return ENOMEM;
+    if (posix_spawnattr_init(&attributes) != 0) {
+        (void)posix_spawn_file_actions_destroy(&actions);
+        return ENOMEM;
+    }
+    (void)sigemptyset(&none);
+    (void)sigfillset(&all);
+    int failed = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (!failed)
+        failed = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+    (void)posix_spawnattr_setsigmask(&attributes, &none);
+    (void)posix_spawnattr_setsigdefault(&attributes, &all);
+    (void)posix_spawnattr_setpgroup(&attributes, 0);
+    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                                    POSIX_SPAWN_SETSIGDEF);
+    if (!failed)
+        failed = posix_spawn(ret, argv[0], &actions, &attributes, argv, environ);
+    (void)posix_spawnattr_destroy(&attributes);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
+struct error program_start(struct program *program, const char *const *argv)
+{
+    char *copy[64];
+    size_t n = 0;
+
+    *program = (struct program){ .pid = -1, .ended = true, .name = argv[0] };
+    for (; argv[n] && n < ARRAY_LEN(copy) - 1; n++) {
+        copy[n] = strdup(argv[n]);
+        if (!copy[n])
+            break;
+    }
+    copy[n] = NULL;
+    int failed = argv[n] || n == 0 ? E2BIG : spawn(&program->pid, copy);
+    for (size_t i = 0; i < n; i++)
+        free(copy[i]);
+    if (failed)
+        return error_make(ERROR_IN_SYSTEM, ERROR_NOT_SWITCHED, failed, "%s cannot be run: %s",
+                          argv[0] ? argv[0] : "the program", strerror(failed));
+    program->ended = false;
+    return ERROR_OK;
+}
+
+bool program_has_ended(struct program *program)
+{
+    if (program->ended)
+        return true;
+    pid_t pid = waitpid(program->pid, &program->status, WNOHANG);
+    program->ended = pid == program->pid || (pid < 0 && errno == ECHILD);
+    return program->ended;
+}
+
+struct error program_end(struct program *program)
+{
+    if (!program_has_ended(program)) {
+        (void)kill(-program->pid, SIGKILL);
+        while (waitpid(program->pid, &program->status, 0) < 0 && errno == EINTR)
+            ;
+        program->ended = true;
+        return error_make(ERROR_IN_SYSTEM, ERROR_NOT_SWITCHED, ETIME, "%s did not end in time",
+                          program->name);
+    }
+    if (WIFEXITED(program->status) && WEXITSTATUS(program->status) == 0)
+        return ERROR_OK;
+    return error_make(ERROR_IN_SYSTEM, ERROR_NOT_SWITCHED, 0, "%s failed with status %d",
+                      program->name,
+                      WIFEXITED(program->status) ? WEXITSTATUS(program->status)
+                                                 : 128 + WTERMSIG(program->status));
+}

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "agent/base/error.h"
+
+/* A program of the gateway's owner, run without a shell, in a process group of its own, its standard
+ * input empty. */
+
+enum { PROGRAM_POLL_MS = 200 };
+
+struct program {
+    pid_t pid;
+    bool ended;
+    int status;
+    const char *name;
+};
+
+/* Keeps `argv[0]`. ERROR_NOT_SWITCHED: it cannot be run. */
+MUST_CHECK struct error program_start(struct program *program, const char *const *argv);
+/* Never waits. */
+bool program_has_ended(struct program *program);
+/* Kills the whole group when it still runs. ERROR_NOT_SWITCHED: it was killed, or failed. */
+MUST_CHECK struct error program_end(struct program *program);

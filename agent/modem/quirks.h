@@ -1,0 +1,50 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What single makes of modems want differently. A quirk is data: a row here, never an `if` in the
+ * middle of the code. Only what public documentation says; an empty field: nothing known. */
+
+enum { QUIRK_COMMANDS_MAX = 4, QUIRK_ICCID_MAX = 4 };
+
+/* Where in a vendor's line the SINR stands. */
+struct quirk_sinr {
+    /* NULL: none known. */
+    const char *command;
+    const char *prefix;
+    /* The line's field that has to be `word` (NULL: any), and the field of the value. */
+    size_t word_at;
+    const char *word;
+    size_t value_at;
+    /* dB = first + n * step. */
+    double first, step;
+};
+
+struct quirk {
+    /* Patterns within CGMI and CGMM, any case; "" fits all. */
+    const char *manufacturer, *model;
+    /* After the agent's own set-up; refusals are fine. */
+    const char *init[QUIRK_COMMANDS_MAX];
+    /* Which commands read the ICCID in use, in this order. */
+    const char *iccid[QUIRK_ICCID_MAX];
+    struct quirk_sinr sinr;
+    /* How an unsolicited line that tells of a SIM change begins. */
+    const char *sim_line;
+    const char *after_switch[QUIRK_COMMANDS_MAX];
+    /* Restarts the whole modem. */
+    const char *reset;
+    /* The port is still there after AT+CFUN=0. */
+    bool survives_cfun0;
+    /* AcT 8 (EC-GSM) is used for LTE-M. */
+    bool act8_is_lte_m;
+    /* How long to leave the modem alone after a final line. */
+    int peace_ms;
+};
+
+/* Never NULL: the last row fits every modem. */
+const struct quirk *quirks_find(const char *manufacturer, const char *model);
+
+/* How likely a USB modem's port is the one for AT commands: 0 it is, more is less; -1: no modem
+ * known here. `interface` -1: not known. */
+int quirks_usb_rank(int vendor, int product, int interface);
