@@ -1,0 +1,48 @@
+#include "api/call.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/problem.h"
+
+void answer_add_header(struct answer *answer, const char *name, const char *format, ...)
+{
+    va_list values;
+
+    assert(answer->header_count < ANSWER_HEADERS_MAX);
+    answer->headers[answer->header_count].name = name;
+    va_start(values, format);
+    (void)vsnprintf(answer->headers[answer->header_count].value, ANSWER_VALUE_MAX + 1, format,
+                    values);
+    va_end(values);
+    answer->header_count++;
+}
+
+void answer_problem_as(struct answer *answer, const struct problem *problem, unsigned status)
+{
+    const struct problem complete = problem_complete(*problem);
+
+    free(answer->body);
+    *answer = (struct answer){ .is_problem = true, .status = status };
+    answer->body = problem_to_text(&complete, answer->status);
+    answer_add_header(answer, "Cache-Control", "no-store");
+    if (complete.retry_after_s > 0)
+        answer_add_header(answer, "Retry-After", "%" PRId64, complete.retry_after_s);
+    if (complete.error.code == ERROR_UNAUTHORIZED)
+        answer_add_header(answer, "WWW-Authenticate", "Bearer");
+}
+
+void answer_problem(struct answer *answer, const struct problem *problem)
+{
+    answer_problem_as(answer, problem, problem_status(problem->error.code));
+}
+
+void answer_error(struct answer *answer, struct error e)
+{
+    const struct problem problem = { .error = e };
+
+    answer_problem(answer, &problem);
+}

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/base/error.h"
+#include "agent/base/id.h"
+#include "agent/operation/operation.h"
+#include "api/auth.h"
+#include "api/headers.h"
+#include "api/router.h"
+
+/* One request as the handlers see it, and what becomes of it: an answer, or something to wait for,
+ * after which they are asked again. Nothing of HTTP's machinery is in here. */
+
+enum { CALL_ROUNDS_MAX = 3, ANSWER_HEADERS_MAX = 8, ANSWER_VALUE_MAX = 95 };
+
+struct call {
+    enum role role;
+    char requester[OPERATION_REQUESTER_MAX + 1];
+    struct route_match match;
+    /* What the door itself refuses: a foreign Host, a broken request line. */
+    struct error door;
+    /* Of the target and the method; looked at after who may come in. */
+    struct error routing;
+    /* NULL: not sent. They live as long as the call. */
+    const char *headers[HEADER_COUNT];
+    const char *body;
+    size_t body_len;
+
+    /* How often it has waited for a read, and what came of the last. */
+    unsigned rounds;
+    struct error read_error;
+    /* The operation whose end it waited for, and for how long; "" none. */
+    char operation[ID_LEN + 1];
+    int64_t wait_s;
+};
+
+enum answer_kind {
+    /* ANSWER_READY: everything below is set. */
+    ANSWER_READY = 0,
+    /* ANSWER_WAITS_FOR_READ: for `wants`, an enum read_want set. */
+    ANSWER_WAITS_FOR_READ,
+    /* ANSWER_WAITS_FOR_END: of call->operation, for call->wait_s. */
+    ANSWER_WAITS_FOR_END,
+};
+
+struct answer {
+    enum answer_kind kind;
+    unsigned wants;
+    unsigned status;
+    bool is_problem;
+    /* Owned (free); NULL: no body. */
+    char *body;
+    size_t header_count;
+    struct {
+        const char *name;
+        char value[ANSWER_VALUE_MAX + 1];
+    } headers[ANSWER_HEADERS_MAX];
+};
+
+/* Cut at ANSWER_VALUE_MAX; more than ANSWER_HEADERS_MAX is a broken invariant. */
+void answer_add_header(struct answer *answer, const char *name, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+/* Makes `answer` the problem's, with its status and headers. */
+void answer_problem(struct answer *answer, const struct problem *problem);
+/* The same with another status than the code's own. */
+void answer_problem_as(struct answer *answer, const struct problem *problem, unsigned status);
+void answer_error(struct answer *answer, struct error e);

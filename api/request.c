@@ -1,0 +1,162 @@
+#include "api/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/body.h"
+
+struct request *request_new(struct MHD_Connection *connection, const char *target)
+{
+    struct request *request = calloc(1, sizeof *request);
+
+    if (!request)
+        return NULL;
+    request->connection = connection;
+    request->raw = target;
+    request->target = strdup(target);
+    if (request->target)
+        return request;
+    free(request);
+    return NULL;
+}
+
+void request_free(struct request *request)
+{
+    if (!request)
+        return;
+    for (size_t i = 0; i < HEADER_COUNT; i++)
+        free(request->joined[i]);
+    free(request->body);
+    free(request->target);
+    free(request);
+}
+
+static void refuse(struct request *request, struct error e)
+{
+    if (!request->call.door.code)
+        request->call.door = e;
+}
+
+/* RFC 9110 5.3: the lines of a list are one list. */
+static bool join(struct request *request, enum header header, const char *value)
+{
+    const char *before = request->call.headers[header];
+    char *both = malloc(strlen(before) + strlen(value) + 3);
+
+    if (!both)
+        return false;
+    strcpy(both, before);
+    strcat(both, ", ");
+    strcat(both, value);
+    free(request->joined[header]);
+    request->joined[header] = both;
+    request->call.headers[header] = both;
+    return true;
+}
+
+static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_len, const char *value, size_t value_len)
+{
+    struct request *request = cls;
+    enum header header = header_find(name);
+
+    (void)kind;
+    if (!value)
+        value = "";
+    /* Text behind a NUL would be seen by some readers of the header and not by others. */
+    if (strlen(name) != name_len || strlen(value) != value_len)
+        refuse(request, error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
+                                   "a header has a NUL character"));
+    if (header == HEADER_COUNT)
+        return MHD_YES;
+    if (!request->call.headers[header])
+        request->call.headers[header] = value;
+    else if (!header_is_list(header))
+        refuse(request, error_field(header_name(header), "is given twice"));
+    else if (!join(request, header, value))
+        refuse(request, error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, 0, "no memory for a header"));
+    return MHD_YES;
+}
+
+/* The library ends the target where it finds a NUL; the version then does not lie behind it. */
+static bool has_nul(const struct request *request, const char *version)
+{
+    return version != request->raw + strlen(request->target) + 1;
+}
+
+void request_take_head(struct request *request, const char *method, const char *version)
+{
+    struct call *call = &request->call;
+
+    request->began = true;
+    if (has_nul(request, version))
+        refuse(request, error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
+                                   "the request line is malformed"));
+    if (strlen(request->target) > ROUTER_TARGET_MAX)
+        refuse(request, error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
+                                   "the target is longer than %d", ROUTER_TARGET_MAX));
+    (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, take_header, request);
+    /* RFC 9112 6.1: two lengths are how requests are smuggled. */
+    if (call->headers[HEADER_CONTENT_LENGTH] && call->headers[HEADER_TRANSFER_ENCODING])
+        refuse(request, error_field("Transfer-Encoding", "is given along with Content-Length"));
+    call->routing = router_match(method, request->target, &call->match);
+    if (call->match.authority[0])
+        call->headers[HEADER_HOST] = call->match.authority;
+}
+
+uint64_t request_announced(const struct request *request)
+{
+    const char *length = request->call.headers[HEADER_CONTENT_LENGTH];
+
+    return length ? strtoull(length, NULL, 10) : 0;
+}
+
+bool request_take_body(struct request *request, const char *piece, size_t len)
+{
+    request->upload_bytes += len;
+    request->call.body_len = request->upload_bytes;
+    if (request->upload_bytes > BODY_MAX)
+        return request->upload_bytes <= REQUEST_UPLOAD_MAX;
+    if (!request->body)
+        request->body = malloc(BODY_MAX);
+    if (!request->body)
+        return false;
+    memcpy(request->body + request->upload_bytes - len, piece, len);
+    request->call.body = request->body;
+    return true;
+}
+
+static struct MHD_Response *make_response(struct answer *answer)
+{
+    static char nothing[] = "";
+    char *body = answer->body;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(body ? strlen(body) : 0, body ? body : nothing,
+                                        body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+
+    if (!response)
+        free(body);
+    answer->body = NULL;
+    return response;
+}
+
+enum MHD_Result request_answer(struct request *request, struct answer *answer)
+{
+    bool has_body = answer->body != NULL;
+    struct MHD_Response *response = make_response(answer);
+    enum MHD_Result result;
+
+    if (!response)
+        return MHD_NO;
+    if (has_body)
+        (void)MHD_add_response_header(response, "Content-Type",
+                                      answer->is_problem ? "application/problem+json"
+                                                         : "application/json");
+    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    for (size_t i = 0; i < answer->header_count; i++)
+        (void)MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value);
+    result = MHD_queue_response(request->connection, answer->status, response);
+    MHD_destroy_response(response);
+    request->answered = true;
+    return result;
+}

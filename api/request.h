@@ -1,0 +1,50 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <microhttpd.h>
+
+#include "api/call.h"
+
+/* One HTTP request from its request line to the end of its answer: takes over from libmicrohttpd
+ * what the handlers look at. Only the API's thread. */
+
+enum { REQUEST_UPLOAD_MAX = 1024 * 1024 };
+
+struct waiter;
+
+struct request {
+    struct call call;
+    struct MHD_Connection *connection;
+    /* As it came: still percent-encoded, with its query. `raw` is the library's text, only good for
+     * comparing where it lies. */
+    char *target;
+    const char *raw;
+    /* The handler was called; the answer is given. */
+    bool began, answered;
+    char *body;
+    size_t upload_bytes;
+    /* Lists that came in several lines, as one. */
+    char *joined[HEADER_COUNT];
+
+    /* While it waits (http.c): */
+    struct request *next, *before;
+    bool waits;
+    struct waiter *waiter;
+    int64_t deadline_ms;
+};
+
+/* NULL: no memory. */
+struct request *request_new(struct MHD_Connection *connection, const char *target);
+void request_free(struct request *request);
+
+/* The head is here: headers and route are in request->call, with what is wrong with them. */
+void request_take_head(struct request *request, const char *method, const char *version);
+/* The length that Content-Length announces; 0 for none. */
+uint64_t request_announced(const struct request *request);
+/* A piece of the body. False: far too much, or no memory; the connection is not worth keeping. */
+bool request_take_body(struct request *request, const char *piece, size_t len);
+/* Hands the answer to the library; its body is taken. */
+enum MHD_Result request_answer(struct request *request, struct answer *answer);

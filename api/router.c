@@ -1,0 +1,220 @@
+#include "api/router.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent/base/hex.h"
+
+enum { SEGMENTS_MAX = 4 };
+
+static const struct row {
+    enum route route;
+    /* "{}" takes any segment that is not empty. */
+    const char *segments[SEGMENTS_MAX + 1];
+    bool posts, is_open;
+    const char *query[ROUTER_QUERY_MAX];
+} rows[] = {
+    // clang-format off
+    { ROUTE_HEALTHZ, { "healthz" }, .is_open = true },
+    { ROUTE_READYZ, { "readyz" }, .is_open = true },
+    { ROUTE_EID, { "v1", "eid" } },
+    { ROUTE_PROFILES, { "v1", "profiles" } },
+    { ROUTE_PROFILE, { "v1", "profiles", "{}" } },
+    { ROUTE_ENABLE, { "v1", "profiles", "{}", "enable" }, .posts = true },
+    { ROUTE_OPERATIONS, { "v1", "operations" }, .query = { "state", "limit", "before" } },
+    { ROUTE_OPERATION, { "v1", "operations", "{}" } },
+    { ROUTE_CANCEL, { "v1", "operations", "{}", "cancel" }, .posts = true },
+    { ROUTE_CONNECTIVITY, { "v1", "connectivity" }, .query = { "since" } },
+    { ROUTE_STEERING, { "v1", "steering" } },
+    { ROUTE_INFO, { "v1", "info" } },
+}; // clang-format on
+
+/* ERROR_INVALID_REQUEST: bad escapes; *ret_len of `cap` or more: longer than anything we know. */
+static struct error decode(const char *text, size_t len, char *ret, size_t cap, size_t *ret_len)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        uint8_t byte = (uint8_t)text[i];
+        size_t ignored;
+
+        if (text[i] == '%') {
+            if (len - i < 3 || !hex_to_bytes(text + i + 1, 2, &byte, 1, &ignored))
+                return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
+                                  "the target has a bad percent escape");
+            i += 2;
+        }
+        /* Nothing that we name needs more than ASCII. */
+        if (byte < 0x20 || byte > 0x7E)
+            return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
+                              "the target has a control character or is no ASCII");
+        if (n < cap)
+            ret[n] = (char)byte;
+        n++;
+    }
+    ret[n < cap ? n : cap] = '\0';
+    *ret_len = n;
+    return ERROR_OK;
+}
+
+struct segments {
+    size_t count;
+    char text[SEGMENTS_MAX][ROUTER_PARAM_MAX + 1];
+    /* One was longer, or there were more: no path of ours. */
+    bool too_much;
+};
+
+static struct error split(const char *path, size_t len, struct segments *ret)
+{
+    const char *end = path + len;
+
+    while (path < end) {
+        const char *slash = memchr(path + 1, '/', (size_t)(end - path - 1));
+        const char *stop = slash ? slash : end;
+        char text[ROUTER_PARAM_MAX + 1];
+        size_t n;
+        struct error e = decode(path + 1, (size_t)(stop - path - 1), text, ROUTER_PARAM_MAX, &n);
+
+        if (e.code)
+            return e;
+        if (n > ROUTER_PARAM_MAX || ret->count == SEGMENTS_MAX)
+            ret->too_much = true;
+        else
+            memcpy(ret->text[ret->count++], text, sizeof text);
+        path = stop;
+    }
+    return ERROR_OK;
+}
+
+static bool fits(const struct row *row, const struct segments *path, const char **ret_param)
+{
+    const char *param = "";
+
+    for (size_t i = 0; i < path->count; i++) {
+        if (!row->segments[i])
+            return false;
+        if (strcmp(row->segments[i], "{}") == 0 && path->text[i][0])
+            param = path->text[i];
+        else if (strcmp(row->segments[i], path->text[i]) != 0)
+            return false;
+    }
+    if (row->segments[path->count])
+        return false;
+    *ret_param = param;
+    return true;
+}
+
+static const struct row *find_row(const struct segments *path, const char **ret_param)
+{
+    for (size_t i = 0; !path->too_much && i < ARRAY_LEN(rows); i++)
+        if (fits(&rows[i], path, ret_param))
+            return &rows[i];
+    return NULL;
+}
+
+static bool knows(const struct row *row, const char *name)
+{
+    for (size_t i = 0; i < ROUTER_QUERY_MAX && row->query[i]; i++)
+        if (strcmp(row->query[i], name) == 0)
+            return true;
+    return false;
+}
+
+static struct error add_parameter(const struct row *row, const char *pair, size_t len,
+                                  struct route_match *ret)
+{
+    const char *equals = memchr(pair, '=', len);
+    size_t name_len = equals ? (size_t)(equals - pair) : len, n;
+    char name[ROUTER_NAME_MAX + 1], value[ROUTER_VALUE_MAX + 1] = "";
+    struct error e = decode(pair, name_len, name, ROUTER_NAME_MAX, &n);
+
+    if (e.code)
+        return e;
+    if (n > ROUTER_NAME_MAX || !knows(row, name))
+        return error_field(name, "there is no such query parameter here");
+    if (router_query(ret, name))
+        return error_field(name, "is given twice");
+    if (equals)
+        e = decode(equals + 1, len - name_len - 1, value, ROUTER_VALUE_MAX, &n);
+    if (e.code)
+        return e;
+    if (equals && n > ROUTER_VALUE_MAX)
+        return error_field(name, "is too long");
+    memcpy(ret->query[ret->query_count].name, name, sizeof name);
+    memcpy(ret->query[ret->query_count++].value, value, sizeof value);
+    return ERROR_OK;
+}
+
+static struct error parse_query(const struct row *row, const char *query, struct route_match *ret)
+{
+    while (*query) {
+        size_t len = strcspn(query, "&");
+        struct error e = len ? add_parameter(row, query, len, ret) : ERROR_OK;
+
+        if (e.code)
+            return e;
+        query += len + (query[len] == '&');
+    }
+    return ERROR_OK;
+}
+
+/* Takes "http://host:port" off the front; what is left begins with "/", or is no path at all. */
+static const char *take_authority(const char *target, struct route_match *ret)
+{
+    size_t len;
+
+    if (strncasecmp(target, "http://", 7) != 0)
+        return target;
+    len = strcspn(target + 7, "/?#");
+    if (len == 0 || len > ROUTER_AUTHORITY_MAX)
+        return "";
+    memcpy(ret->authority, target + 7, len);
+    return target[7 + len] == '\0' ? "/" : target + 7 + len;
+}
+
+static struct error check_method(const struct row *row, const char *method, struct route_match *ret)
+{
+    if (row->posts ? strcmp(method, "POST") == 0
+                   : strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
+        return ERROR_OK;
+    ret->allow = row->posts ? "POST" : "GET, HEAD";
+    return error_make(ERROR_IN_AGENT, ERROR_METHOD_NOT_ALLOWED, 0, "this takes %s only",
+                      ret->allow);
+}
+
+struct error router_match(const char *method, const char *target, struct route_match *ret)
+{
+    struct segments path = { 0 };
+    const struct row *row;
+    const char *param = "", *query;
+    struct error e;
+
+    *ret = (struct route_match){ 0 };
+    target = take_authority(target, ret);
+    if (target[0] != '/')
+        return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0, "the target is no path");
+    if (strchr(target, '#'))
+        return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0, "the target has a fragment");
+    query = target + strcspn(target, "?");
+    e = split(target, (size_t)(query - target), &path);
+    if (e.code)
+        return e;
+    row = find_row(&path, &param);
+    if (!row)
+        return error_make(ERROR_IN_AGENT, ERROR_NOT_FOUND, 0, "there is nothing at this path");
+    ret->route = row->route;
+    ret->changes = row->posts;
+    ret->is_open = row->is_open;
+    memcpy(ret->param, param, strlen(param) + 1);
+    e = check_method(row, method, ret);
+    return e.code || !*query ? e : parse_query(row, query + 1, ret);
+}
+
+const char *router_query(const struct route_match *match, const char *name)
+{
+    for (size_t i = 0; i < match->query_count; i++)
+        if (strcmp(match->query[i].name, name) == 0)
+            return match->query[i].value;
+    return NULL;
+}

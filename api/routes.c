@@ -1,0 +1,508 @@
+#include "api/routes.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/operation/operations.h"
+#include "agent/state/etag.h"
+#include "agent/state/reads.h"
+#include "agent/state/render.h"
+#include "agent/state/snapshot.h"
+#include "api/body.h"
+#include "api/problem.h"
+#include "config/config.h"
+
+enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 100 };
+
+/* Takes `json`; NULL, or one that cannot be printed: no memory. */
+static void answer_json(struct answer *ret, unsigned status, cJSON *json)
+{
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+
+    cJSON_Delete(json);
+    if (text) {
+        ret->status = status;
+        ret->body = text;
+        return;
+    }
+    answer_error(ret, error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, 0, "no memory for the answer"));
+}
+
+/* {"name":item}; takes `item`. */
+static cJSON *object_of(const char *name, cJSON *item)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    if (json && item && cJSON_AddItemToObject(json, name, item))
+        return json;
+    cJSON_Delete(json);
+    cJSON_Delete(item);
+    return NULL;
+}
+
+static cJSON *object_of_text(const char *name, const char *text)
+{
+    return object_of(name, cJSON_CreateString(text));
+}
+
+static void add_age(struct answer *ret, int64_t at_ms)
+{
+    int64_t age_ms = clock_now_ms() - at_ms;
+
+    answer_add_header(ret, "Age", "%" PRId64, age_ms > 0 ? age_ms / 1000 : 0);
+    answer_add_header(ret, "Cache-Control", "no-cache");
+}
+
+static const char *label_of(const void *ctx, const struct iccid *iccid)
+{
+    const struct config_profile *row = config_profile_find(ctx, iccid);
+
+    return row ? row->label : NULL;
+}
+
+/* --- reads --- */
+
+/* Whether the snapshot answers a read. When not, `ret` says what to wait for, or why it cannot be. */
+static bool can_answer(struct call *call, const struct snapshot *now, bool has, unsigned want,
+                       struct answer *ret)
+{
+    bool fresh = headers_want_fresh(call->headers[HEADER_CACHE_CONTROL]) && !now->switching;
+
+    if (call->rounds > 0 && call->read_error.code) {
+        answer_error(ret, call->read_error);
+        return false;
+    }
+    if (has && (!fresh || call->rounds > 0))
+        return true;
+    if (call->rounds < CALL_ROUNDS_MAX) {
+        *ret = (struct answer){ .kind = ANSWER_WAITS_FOR_READ, .wants = want };
+        return false;
+    }
+    /* Read, and dropped again before we could look, more than once. */
+    answer_error(ret, error_make(ERROR_IN_AGENT, ERROR_MODEM_TIMEOUT, 0,
+                                 "it changed again each time that it was read"));
+    return false;
+}
+
+static void get_eid(const struct routes *routes, const struct snapshot *now, struct call *call,
+                    struct answer *ret)
+{
+    (void)routes;
+    if (!can_answer(call, now, now->has_eid, READ_EID, ret))
+        return;
+    answer_json(ret, 200, render_eid(&now->eid));
+    if (!ret->is_problem)
+        add_age(ret, now->eid_at_ms);
+}
+
+static void get_profiles(const struct routes *routes, const struct snapshot *now, struct call *call,
+                         struct answer *ret)
+{
+    const char *if_none_match = call->headers[HEADER_IF_NONE_MATCH];
+
+    if (!can_answer(call, now, now->has_list, READ_PROFILES, ret))
+        return;
+    if (if_none_match && etag_fits(if_none_match, now->etag, ETAG_WEAK))
+        ret->status = 304;
+    else
+        answer_json(ret, 200,
+                    object_of("profiles", render_profiles(&now->list, label_of, routes->config)));
+    if (ret->is_problem)
+        return;
+    answer_add_header(ret, "ETag", "%s", now->etag);
+    add_age(ret, now->list_at_ms);
+}
+
+static struct error parse_ref(const struct call *call, struct profile_ref *ret)
+{
+    const char *text = call->match.param;
+
+    if (!profile_ref_from_text(text, strlen(text), ret).code)
+        return ERROR_OK;
+    return error_field("ref", "has to be an ICCID, or an ISD-P AID of 32 hex digits");
+}
+
+static struct error profile_not_found(void)
+{
+    return error_make(ERROR_IN_AGENT, ERROR_PROFILE_NOT_FOUND, 0, "the card has no such profile");
+}
+
+static void get_profile(const struct routes *routes, const struct snapshot *now, struct call *call,
+                        struct answer *ret)
+{
+    const struct profile *row;
+    struct profile_ref ref;
+    struct error e = parse_ref(call, &ref);
+
+    if (e.code) {
+        answer_error(ret, e);
+        return;
+    }
+    if (!can_answer(call, now, now->has_list, READ_PROFILES, ret))
+        return;
+    row = profile_find(&now->list, &ref);
+    if (!row) {
+        answer_error(ret, profile_not_found());
+        return;
+    }
+    answer_json(ret, 200, render_profile(row, label_of, routes->config));
+    if (!ret->is_problem)
+        add_age(ret, now->list_at_ms);
+}
+
+static void get_connectivity(const struct routes *routes, const struct snapshot *now,
+                             struct call *call, struct answer *ret)
+{
+    (void)routes;
+    if (router_query(&call->match, "since")) {
+        answer_error(ret, error_field("since", "is not supported by this version"));
+        return;
+    }
+    if (!can_answer(call, now, now->has_connectivity, READ_CONNECTIVITY, ret))
+        return;
+    answer_json(ret, 200, render_connectivity(&now->connectivity));
+    if (!ret->is_problem)
+        add_age(ret, now->connectivity.at_ms);
+}
+
+/* --- what is known without the modem --- */
+
+static void get_health(const struct routes *routes, const struct snapshot *now, struct call *call,
+                       struct answer *ret)
+{
+    (void)routes;
+    (void)now;
+    (void)call;
+    answer_json(ret, 200, object_of_text("status", "ok"));
+    answer_add_header(ret, "Cache-Control", "no-store");
+}
+
+static void get_ready(const struct routes *routes, const struct snapshot *now, struct call *call,
+                      struct answer *ret)
+{
+    struct problem why = { .error = now->trouble };
+
+    (void)routes;
+    (void)call;
+    if (now->modem != MODEM_READY && !why.error.code)
+        why.error =
+            error_make(ERROR_IN_AGENT, ERROR_MODEM_ABSENT, 0, "the modem is not set up yet");
+    if (!why.error.code) {
+        answer_json(ret, 200, object_of_text("status", "ready"));
+        answer_add_header(ret, "Cache-Control", "no-store");
+        return;
+    }
+    answer_problem_as(ret, &why, 503);
+}
+
+static cJSON *abilities(void)
+{
+    static const char *const names[] = { "eid",         "profiles",    "enable",         "wait",
+                                         "if-match",    "idempotency", "expect-enabled", "cancel",
+                                         "connectivity" };
+
+    return cJSON_CreateStringArray(names, (int)ARRAY_LEN(names));
+}
+
+static void get_info(const struct routes *routes, const struct snapshot *now, struct call *call,
+                     struct answer *ret)
+{
+    cJSON *json = render_info(now, routes->config->device_id);
+    cJSON *can = abilities();
+
+    (void)call;
+    if (json && can && cJSON_AddItemToObject(json, "can", can))
+        can = NULL;
+    if (can) {
+        cJSON_Delete(json);
+        json = NULL;
+    }
+    cJSON_Delete(can);
+    answer_json(ret, 200, json);
+    if (!ret->is_problem)
+        answer_add_header(ret, "Cache-Control", "no-cache");
+}
+
+static void get_steering(const struct routes *routes, const struct snapshot *now, struct call *call,
+                         struct answer *ret)
+{
+    (void)routes;
+    (void)now;
+    (void)call;
+    answer_json(ret, 200, object_of_text("mode", "off"));
+    answer_add_header(ret, "Cache-Control", "no-cache");
+}
+
+/* --- operations --- */
+
+static void answer_operation(struct answer *ret, const struct operation *op, unsigned status)
+{
+    answer_json(ret, status, operation_to_json(op));
+    if (ret->is_problem)
+        return;
+    answer_add_header(ret, "Cache-Control", "no-store");
+    answer_add_header(ret, "Location", "/v1/operations/%s", op->id);
+}
+
+static struct error no_such_operation(void)
+{
+    return error_make(ERROR_IN_AGENT, ERROR_NOT_FOUND, 0, "no such operation");
+}
+
+static void get_operation(const struct routes *routes, const struct snapshot *now,
+                          struct call *call, struct answer *ret)
+{
+    struct operation op;
+
+    (void)now;
+    if (operations_find(routes->operations, call->match.param, &op))
+        answer_operation(ret, &op, 200);
+    else
+        answer_error(ret, no_such_operation());
+}
+
+struct filter {
+    enum operation_state state;
+    const char *before;
+    size_t limit;
+};
+
+static struct error parse_filter(const struct route_match *match, struct filter *ret)
+{
+    const char *state = router_query(match, "state"), *limit = router_query(match, "limit");
+    const char *before = router_query(match, "before");
+
+    *ret = (struct filter){ .before = before, .limit = LIMIT_DEFAULT };
+    if (state)
+        ret->state = operation_state_from_name(state);
+    if (state && ret->state == OPERATION_NONE)
+        return error_field("state", "is no state of an operation");
+    if (limit) {
+        size_t len = strlen(limit);
+
+        ret->limit =
+            len > 0 && len <= 3 && strspn(limit, "0123456789") == len ? (size_t)atoi(limit) : 0;
+    }
+    if (ret->limit < 1 || ret->limit > LIMIT_MAX)
+        return error_field("limit", "a whole number from 1 to %d expected", LIMIT_MAX);
+    if (before && !id_is_ulid(before, strlen(before)))
+        return error_field("before", "has to be the id of an operation");
+    return ERROR_OK;
+}
+
+static cJSON *operations_to_json(const struct operation *rows, size_t count)
+{
+    cJSON *array = cJSON_CreateArray();
+
+    for (size_t i = 0; array && i < count; i++) {
+        cJSON *row = operation_to_json(&rows[i]);
+
+        if (row && cJSON_AddItemToArray(array, row))
+            continue;
+        cJSON_Delete(row);
+        cJSON_Delete(array);
+        array = NULL;
+    }
+    return object_of("operations", array);
+}
+
+static void get_operations(const struct routes *routes, const struct snapshot *now,
+                           struct call *call, struct answer *ret)
+{
+    struct filter filter;
+    struct operation *rows;
+    struct error e = parse_filter(&call->match, &filter);
+
+    (void)now;
+    if (e.code) {
+        answer_error(ret, e);
+        return;
+    }
+    rows = calloc(filter.limit, sizeof *rows);
+    answer_json(ret, 200,
+                rows ? operations_to_json(rows, operations_list(routes->operations, filter.state,
+                                                                filter.before, filter.limit, rows))
+                     : NULL);
+    free(rows);
+    if (!ret->is_problem)
+        answer_add_header(ret, "Cache-Control", "no-store");
+}
+
+static void post_cancel(const struct routes *routes, const struct snapshot *now, struct call *call,
+                        struct answer *ret)
+{
+    struct problem problem = { 0 };
+    struct operation op;
+
+    (void)now;
+    problem.error = body_parse_nothing(call->body, call->body_len);
+    if (!problem.error.code) {
+        problem.error = operations_cancel(routes->operations, call->match.param, &op);
+        if (problem.error.code == ERROR_TOO_LATE)
+            memcpy(problem.operation, call->match.param, sizeof problem.operation);
+    }
+    if (problem.error.code)
+        answer_problem(ret, &problem);
+    else
+        answer_operation(ret, &op, 200);
+}
+
+/* --- enable --- */
+
+static struct error parse_enable(const struct call *call, struct operation_request *ret)
+{
+    const char *key = call->headers[HEADER_IDEMPOTENCY_KEY];
+    struct error e;
+
+    *ret = (struct operation_request){ .channel = CHANNEL_REST };
+    memcpy(ret->requester, call->requester, sizeof ret->requester);
+    e = parse_ref(call, &ret->target);
+    if (!e.code && key && !id_is_sender(key, strlen(key)))
+        e = error_field("Idempotency-Key", "1 to 64 of A-Z a-z 0-9 . _ - expected");
+    if (e.code)
+        return e;
+    if (key)
+        memcpy(ret->request, key, strlen(key) + 1);
+    return body_parse_enable(call->body, call->body_len, ret);
+}
+
+/* Whether the door can decide with what the snapshot has: it knows the profile, or the answer does
+ * not hang on whether the card has it. */
+static bool can_decide(const struct routes *routes, const struct call *call,
+                       const struct operation_request *request, const struct snapshot *now)
+{
+    const char *if_match = call->headers[HEADER_IF_MATCH];
+    struct operation ignored;
+
+    if (now->switching || (now->has_list && profile_find(&now->list, &request->target)))
+        return true;
+    if (if_match && !etag_fits(if_match, now->has_list ? now->etag : "", ETAG_STRONG))
+        return true;
+    return request->request[0] &&
+           operations_find_request(routes->operations, CHANNEL_REST, request->request, &ignored);
+}
+
+/* The answer to an enable that was let in, once its end, or the end of the waiting, is there. */
+static void answer_enable(struct call *call, const struct operation *op, struct answer *ret)
+{
+    answer_operation(ret, op, operation_has_ended(op) ? 200 : 202);
+    if (!ret->is_problem && call->wait_s > 0)
+        answer_add_header(ret, "Preference-Applied", "wait=%" PRId64, call->wait_s);
+}
+
+static void admit(const struct routes *routes, struct call *call,
+                  const struct operation_request *request, struct answer *ret)
+{
+    struct problem problem;
+    struct operation op;
+
+    if (operations_admit(routes->operations, request, call->headers[HEADER_IF_MATCH], &op,
+                         &problem) == ADMISSION_REFUSED) {
+        answer_problem(ret, &problem);
+        return;
+    }
+    if (!headers_prefer_wait(call->headers[HEADER_PREFER], &call->wait_s))
+        call->wait_s = 0;
+    if (operation_has_ended(&op) || call->wait_s == 0) {
+        answer_enable(call, &op, ret);
+        return;
+    }
+    memcpy(call->operation, op.id, sizeof call->operation);
+    *ret = (struct answer){ .kind = ANSWER_WAITS_FOR_END };
+}
+
+static void post_enable(const struct routes *routes, const struct snapshot *now, struct call *call,
+                        struct answer *ret)
+{
+    struct operation_request request;
+    struct operation op;
+    struct error e;
+
+    if (call->operation[0]) {
+        if (operations_find(routes->operations, call->operation, &op))
+            answer_enable(call, &op, ret);
+        else
+            answer_error(ret, no_such_operation());
+        return;
+    }
+    e = parse_enable(call, &request);
+    if (!e.code && !can_decide(routes, call, &request, now)) {
+        if (call->rounds == 0) {
+            *ret = (struct answer){ .kind = ANSWER_WAITS_FOR_READ, .wants = READ_PROFILES };
+            return;
+        }
+        e = call->read_error;
+        /* A list that was dropped again after the read is for the worker, who looks once more. */
+        if (!e.code && now->has_list)
+            e = profile_not_found();
+    }
+    if (e.code)
+        answer_error(ret, e);
+    else
+        admit(routes, call, &request, ret);
+}
+
+/* --- all --- */
+
+typedef void (*handler)(const struct routes *routes, const struct snapshot *now, struct call *call,
+                        struct answer *ret);
+
+static const handler handlers[] = {
+    [ROUTE_HEALTHZ] = get_health,
+    [ROUTE_READYZ] = get_ready,
+    [ROUTE_EID] = get_eid,
+    [ROUTE_PROFILES] = get_profiles,
+    [ROUTE_PROFILE] = get_profile,
+    [ROUTE_ENABLE] = post_enable,
+    [ROUTE_OPERATIONS] = get_operations,
+    [ROUTE_OPERATION] = get_operation,
+    [ROUTE_CANCEL] = post_cancel,
+    [ROUTE_CONNECTIVITY] = get_connectivity,
+    [ROUTE_STEERING] = get_steering,
+    [ROUTE_INFO] = get_info,
+};
+
+/* The role first, then syntax from the outside in. */
+static struct error check(const struct call *call)
+{
+    if (call->door.code)
+        return call->door;
+    if (call->role == ROLE_NONE && !call->match.is_open)
+        return error_make(ERROR_IN_AGENT, ERROR_UNAUTHORIZED, 0,
+                          "Authorization: Bearer with a valid token is needed");
+    if (call->routing.code)
+        return call->routing;
+    if (call->match.changes && call->role != ROLE_OPERATOR)
+        return error_make(ERROR_IN_AGENT, ERROR_FORBIDDEN, 0,
+                          "this changes something, and a viewer only looks");
+    if (!headers_accept_json(call->headers[HEADER_ACCEPT]))
+        return error_make(ERROR_IN_AGENT, ERROR_NOT_ACCEPTABLE, 0,
+                          "only application/json can be given");
+    if (call->body_len > BODY_MAX)
+        return error_make(ERROR_IN_AGENT, ERROR_PAYLOAD_TOO_LARGE, 0, "a body has at most %d bytes",
+                          BODY_MAX);
+    if (call->match.changes && call->body_len > 0 &&
+        !headers_is_json(call->headers[HEADER_CONTENT_TYPE]))
+        return error_make(ERROR_IN_AGENT, ERROR_UNSUPPORTED_MEDIA_TYPE, 0,
+                          "a body has to be application/json in UTF-8");
+    return ERROR_OK;
+}
+
+void routes_answer(const struct routes *routes, struct call *call, struct answer *ret)
+{
+    const struct error e = check(call);
+    const struct snapshot *now;
+
+    *ret = (struct answer){ 0 };
+    if (e.code) {
+        answer_error(ret, e);
+        if (e.code == ERROR_METHOD_NOT_ALLOWED)
+            answer_add_header(ret, "Allow", "%s", call->match.allow);
+        return;
+    }
+    now = state_take(routes->state);
+    handlers[call->match.route](routes, now, call, ret);
+    snapshot_release(now);
+}

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "api/call.h"
+
+/* What each call answers. It never waits: what is not there yet comes back as something to wait
+ * for. */
+
+struct config;
+struct operations;
+struct state;
+
+/* All are kept. */
+struct routes {
+    const struct config *config;
+    struct state *state;
+    struct operations *operations;
+};
+
+/* Begins, or goes on after what `call` waited for is there (or its time is over). `ret` is set in
+ * any case. */
+void routes_answer(const struct routes *routes, struct call *call, struct answer *ret);
