@@ -1,0 +1,188 @@
+#include "mqtt/command.h"
+#include "tests/test.h"
+
+#define ICCID "\"iccid\":\"89882110000001234568\""
+#define AID "A0000005591010FFFFFFFF8900001100"
+#define NOW INT64_C(1795478400000) /* 2026-11-24T00:00:00Z */
+
+/* One payload of enable-profile a row. */
+static const struct {
+    const char *what, *payload;
+    int64_t expiry_s;
+    bool force_allowed, clock_unset;
+    enum error_code code;
+    const char *field; /* of the error */
+    int64_t ttl_s;
+} rows[] = {
+    // clang-format off
+    { "by ICCID", "{" ICCID "}", -1, false, false, ERROR_NONE, "", 0 },
+    { "by AID, any case", "{\"aid\":\"a0000005591010ffffffff8900001100\"}", -1, false, false, ERROR_NONE, "", 0 },
+    { "everything", "{" ICCID ",\"reason\":\"r\",\"requester\":\"q\",\"ttl_s\":60,\"expect_enabled\":\"8949001312170061988\",\"force\":true}", -1, true, false, ERROR_NONE, "", 60 },
+    { "the message's expiry counts first", "{" ICCID ",\"ttl_s\":60}", 7, false, false, ERROR_NONE, "", 7 },
+    { "an expiry beyond our longest", "{" ICCID "}", UINT32_MAX, false, false, ERROR_NONE, "", 604800 },
+    { "an expiry of 0", "{" ICCID "}", 0, false, false, ERROR_NONE, "", -1 },
+    { "ttl_s before expires_at", "{" ICCID ",\"ttl_s\":60,\"expires_at\":\"2026-11-24T01:00:00Z\"}", -1, false, false, ERROR_NONE, "", 60 },
+    { "expires_at", "{" ICCID ",\"expires_at\":\"2026-11-24T01:00:00Z\"}", -1, false, false, ERROR_NONE, "", 3600 },
+    { "expires_at, rounded up", "{" ICCID ",\"expires_at\":\"2026-11-24T00:00:00.001Z\"}", -1, false, false, ERROR_NONE, "", 1 },
+    { "expires_at is now", "{" ICCID ",\"expires_at\":\"2026-11-24T00:00:00Z\"}", -1, false, false, ERROR_NONE, "", -1 },
+    { "expires_at long ago", "{" ICCID ",\"expires_at\":\"1999-01-01T00:00:00Z\"}", -1, false, false, ERROR_NONE, "", -1 },
+    { "expires_at in a century", "{" ICCID ",\"expires_at\":\"2126-01-01T00:00:00Z\"}", -1, false, false, ERROR_NONE, "", 604800 },
+    { "expires_at without a clock", "{" ICCID ",\"expires_at\":\"1999-01-01T00:00:00Z\"}", -1, false, true, ERROR_NONE, "", 0 },
+    { "expires_at is no date", "{" ICCID ",\"expires_at\":\"tomorrow\"}", -1, false, false, ERROR_INVALID_REQUEST, "expires_at", 0 },
+    { "ttl_s 0", "{" ICCID ",\"ttl_s\":0}", -1, false, false, ERROR_INVALID_REQUEST, "ttl_s", 0 },
+    { "ttl_s too long", "{" ICCID ",\"ttl_s\":604801}", -1, false, false, ERROR_INVALID_REQUEST, "ttl_s", 0 },
+    { "ttl_s no number", "{" ICCID ",\"ttl_s\":\"60\"}", -1, false, false, ERROR_INVALID_REQUEST, "ttl_s", 0 },
+    { "ttl_s wrong though the expiry counts", "{" ICCID ",\"ttl_s\":-1}", 7, false, false, ERROR_INVALID_REQUEST, "ttl_s", 0 },
+    { "empty", "", -1, false, false, ERROR_INVALID_REQUEST, "iccid", 0 },
+    { "no target", "{}", -1, false, false, ERROR_INVALID_REQUEST, "iccid", 0 },
+    { "two targets", "{" ICCID ",\"aid\":\"" AID "\"}", -1, false, false, ERROR_INVALID_REQUEST, "aid", 0 },
+    { "an ICCID of 17", "{\"iccid\":\"89882110000001234\"}", -1, false, false, ERROR_INVALID_REQUEST, "iccid", 0 },
+    { "an ICCID as a number", "{\"iccid\":89882110000001234568}", -1, false, false, ERROR_INVALID_REQUEST, "iccid", 0 },
+    { "an AID too short", "{\"aid\":\"A000000559\"}", -1, false, false, ERROR_INVALID_REQUEST, "aid", 0 },
+    { "an AID that is no hex", "{\"aid\":\"X0000005591010FFFFFFFF8900001100\"}", -1, false, false, ERROR_INVALID_REQUEST, "aid", 0 },
+    { "expect_enabled", "{" ICCID ",\"expect_enabled\":\"x\"}", -1, false, false, ERROR_INVALID_REQUEST, "expect_enabled", 0 },
+    { "unknown field", "{" ICCID ",\"ICCID\":\"1\"}", -1, false, false, ERROR_INVALID_REQUEST, "ICCID", 0 },
+    { "an array", "[]", -1, false, false, ERROR_INVALID_REQUEST, "", 0 },
+    { "no JSON", "{" ICCID, -1, false, false, ERROR_INVALID_REQUEST, "", 0 },
+    { "the same twice", "{" ICCID "," ICCID "}", -1, false, false, ERROR_INVALID_REQUEST, NULL, 0 },
+    { "force", "{" ICCID ",\"force\":true}", -1, false, false, ERROR_FORBIDDEN, "force", 0 },
+    { "force false is no force", "{" ICCID ",\"force\":false}", -1, false, false, ERROR_NONE, "", 0 },
+    { "force no boolean", "{" ICCID ",\"force\":1}", -1, true, false, ERROR_INVALID_REQUEST, "force", 0 },
+    { "confirm_s", "{" ICCID ",\"confirm_s\":60}", -1, false, false, ERROR_INVALID_REQUEST, "confirm_s", 0 },
+    { "confirm_s out of range", "{" ICCID ",\"confirm_s\":59}", -1, false, false, ERROR_INVALID_REQUEST, "confirm_s", 0 },
+    { "a reason of a number", "{" ICCID ",\"reason\":1}", -1, false, false, ERROR_INVALID_REQUEST, "reason", 0 },
+}; // clang-format on
+
+static void enable_payloads(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct command_rules rules = { .commands = CONFIG_COMMANDS_ALL,
+                                             .force = rows[i].force_allowed,
+                                             .clock_is_set = !rows[i].clock_unset,
+                                             .now_utc_ms = NOW };
+        const struct command_message m = { .payload = rows[i].payload,
+                                           .len = strlen(rows[i].payload),
+                                           .expiry_s = rows[i].expiry_s };
+        struct operation_request got = { .reason = "as before" };
+        struct error e = command_to_request(&rules, &m, "id-1", &got);
+
+        print_message("%s: %s %s: %s\n", rows[i].what, error_code_name(e.code), e.field, e.message);
+        assert_int_equal(e.code, rows[i].code);
+        if (e.code) {
+            if (rows[i].field)
+                assert_string_equal(e.field, rows[i].field);
+            assert_string_equal(got.reason, "as before");
+            continue;
+        }
+        assert_int_equal(got.channel, CHANNEL_MQTT);
+        assert_string_equal(got.request, "id-1");
+        assert_int_equal(got.ttl_s, rows[i].ttl_s);
+        assert_int_equal(got.confirm_s, 0);
+    }
+}
+
+static void all_that_was_said_is_kept(void **state)
+{
+    static const char payload[] =
+        "{\"aid\":\"" AID "\",\"reason\":\"why\",\"requester\":\"me\",\"force\":true,"
+        "\"expect_enabled\":\"8949001312170061988\"}";
+    const struct command_rules rules = { .commands = CONFIG_COMMANDS_ALL, .force = true };
+    const struct command_message m = { .payload = payload,
+                                       .len = sizeof payload - 1,
+                                       .expiry_s = -1 };
+    struct operation_request got;
+    char aid[AID_TEXT_MAX + 1];
+
+    (void)state;
+    assert_ok(command_to_request(&rules, &m, "x", &got));
+    assert_true(got.target.by_aid && got.force && got.has_expect_enabled);
+    aid_to_text(&got.target.aid, aid);
+    assert_string_equal(aid, AID);
+    assert_string_equal(got.reason, "why");
+    assert_string_equal(got.requester, "me");
+    assert_string_equal(got.expect_enabled.text, "8949001312170061988");
+}
+
+/* A reason of the longest and one byte more. */
+static void long_texts(void **state)
+{
+    const struct command_rules rules = { .commands = CONFIG_COMMANDS_ALL };
+    char payload[1024];
+    struct operation_request got;
+
+    (void)state;
+    for (int n = OPERATION_REASON_MAX; n <= OPERATION_REASON_MAX + 1; n++) {
+        struct command_message m = { .payload = payload, .expiry_s = -1 };
+
+        m.len = (size_t)snprintf(payload, sizeof payload, "{" ICCID ",\"reason\":\"%0*d\"}", n, 0);
+        assert_code(command_to_request(&rules, &m, "x", &got),
+                    n <= OPERATION_REASON_MAX ? ERROR_NONE : ERROR_INVALID_REQUEST);
+    }
+}
+
+static void before_the_payload(void **state)
+{
+    static const struct {
+        const char *what;
+        struct command_message message;
+        unsigned commands;
+        enum error_code code;
+    } checks[] = {
+        // clang-format off
+        { "fine", { .len = 4096 }, CONFIG_COMMANDS_ALL, ERROR_NONE },
+        { "too long", { .len = 4097 }, CONFIG_COMMANDS_ALL, ERROR_PAYLOAD_TOO_LARGE },
+        { "retained", { .len = 2, .retained = true }, CONFIG_COMMANDS_ALL, ERROR_INVALID_REQUEST },
+        { "not allowed", { .len = 2 }, CONFIG_COMMAND_GET_EID, ERROR_FORBIDDEN },
+    }; // clang-format on
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+        const struct command_rules rules = { .commands = checks[i].commands };
+
+        print_message("%s\n", checks[i].what);
+        assert_code(command_check(&rules, CONFIG_COMMAND_ENABLE_PROFILE, &checks[i].message),
+                    checks[i].code);
+    }
+}
+
+static void reads_and_words(void **state)
+{
+    static const struct {
+        const char *payload;
+        enum error_code read, word;
+        bool refresh;
+    } payloads[] = {
+        // clang-format off
+        { "", ERROR_NONE, ERROR_NONE, false },
+        { "{}", ERROR_NONE, ERROR_NONE, false },
+        { "{\"refresh\":true}", ERROR_NONE, ERROR_INVALID_REQUEST, true },
+        { "{\"refresh\":false}", ERROR_NONE, ERROR_INVALID_REQUEST, false },
+        { "{\"refresh\":1}", ERROR_INVALID_REQUEST, ERROR_INVALID_REQUEST, false },
+        { "{\"fresh\":true}", ERROR_INVALID_REQUEST, ERROR_INVALID_REQUEST, false },
+        { "null", ERROR_INVALID_REQUEST, ERROR_INVALID_REQUEST, false },
+        { "{}{}", ERROR_INVALID_REQUEST, ERROR_INVALID_REQUEST, false },
+    }; // clang-format on
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(payloads); i++) {
+        const struct command_message m = { .payload = payloads[i].payload,
+                                           .len = strlen(payloads[i].payload) };
+        bool refresh = false;
+
+        print_message("'%s'\n", payloads[i].payload);
+        assert_code(command_to_refresh(&m, &refresh), payloads[i].read);
+        assert_int_equal(refresh, payloads[i].refresh);
+        assert_code(command_is_empty(&m), payloads[i].word);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(enable_payloads), cmocka_unit_test(all_that_was_said_is_kept),
+        cmocka_unit_test(long_texts),      cmocka_unit_test(before_the_payload),
+        cmocka_unit_test(reads_and_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,268 @@
+#include "mqtt/outbox.h"
+#include "tests/test.h"
+
+#include "agent/base/clock.h"
+
+enum { MUCH = 1 << 20, ALL = SIZE_MAX / 2 };
+
+static void put(struct outbox *o, enum outbox_class class, const char *topic, const char *payload,
+                const char *operation)
+{
+    const struct outbox_message m = {
+        .class = class, .topic = topic, .payload = payload, .operation = operation
+    };
+
+    (void)outbox_put(o, &m);
+}
+
+/* The next row, or "" when none may go. */
+static const char *next(struct outbox *o, int64_t now_ms, int64_t *ret_number)
+{
+    const struct outbox_row *row = outbox_next(o, now_ms, OUTBOX_IN_FLIGHT_MAX, ALL);
+
+    if (ret_number)
+        *ret_number = row ? row->number : 0;
+    return row ? row->message.payload : "";
+}
+
+static void in_order_and_gone_when_acknowledged(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    int64_t a, b;
+
+    (void)state;
+    put(o, OUTBOX_EVENT, "t", "a", NULL);
+    put(o, OUTBOX_EVENT, "t", "b", NULL);
+    assert_string_equal(next(o, 0, &a), "a");
+    assert_string_equal(next(o, 0, &b), "b");
+    assert_string_equal(next(o, 0, NULL), "");
+    assert_int_equal(outbox_acked(o, b, 0, 0), OUTBOX_DELIVERED);
+    assert_int_equal(outbox_acked(o, b, 0, 0), OUTBOX_GONE);
+    assert_int_equal(outbox_counts(o).rows, 1);
+    assert_int_equal(outbox_acked(o, a, 0x10, 0), OUTBOX_DELIVERED); /* no matching subscribers */
+    assert_int_equal(outbox_counts(o).rows, 0);
+    assert_int_equal(outbox_counts(o).bytes, 0);
+    /* The list's end is found again after it was empty. */
+    put(o, OUTBOX_EVENT, "t", "c", NULL);
+    assert_string_equal(next(o, 0, NULL), "c");
+    outbox_free(o);
+}
+
+static void a_status_is_replaced_until_it_is_sent(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    int64_t n;
+
+    (void)state;
+    put(o, OUTBOX_STATUS, "s", "1", "op-a");
+    put(o, OUTBOX_STATUS, "s", "2", "op-a");
+    put(o, OUTBOX_STATUS, "s2", "other", "op-b");
+    assert_string_equal(next(o, 0, NULL), "2");
+    outbox_free(o);
+
+    o = outbox_new(MUCH);
+    put(o, OUTBOX_STATUS, "s", "1", "op-a");
+    assert_string_equal(next(o, 0, &n), "1");
+    put(o, OUTBOX_STATUS, "s", "2", "op-a");
+    put(o, OUTBOX_STATUS, "s", "3", "op-a");
+    put(o, OUTBOX_OUTCOME, "s", "end", "op-a");
+    /* One after the other: the first is not acknowledged yet. */
+    assert_string_equal(next(o, 0, NULL), "");
+    (void)outbox_acked(o, n, 0, 0);
+    assert_string_equal(next(o, 0, &n), "end");
+    /* The end stays whatever comes. */
+    outbox_returned(o, n);
+    put(o, OUTBOX_OUTCOME, "s", "end again", "op-a");
+    assert_string_equal(next(o, 0, &n), "end");
+    outbox_free(o);
+}
+
+static void the_latest_of_a_topic(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    int64_t n;
+
+    (void)state;
+    put(o, OUTBOX_LATEST, "info", "1", NULL);
+    put(o, OUTBOX_LATEST, "info", "2", NULL);
+    assert_string_equal(next(o, 0, &n), "2");
+    put(o, OUTBOX_LATEST, "info", "3", NULL);
+    put(o, OUTBOX_LATEST, "twin", "x", NULL);
+    assert_string_equal(next(o, 0, NULL), "x"); /* another topic does not wait */
+    assert_string_equal(next(o, 0, NULL), "");
+    outbox_lost(o);
+    /* What came back in its old place is outdated by what came after it. */
+    assert_string_equal(next(o, 0, NULL), "3");
+    assert_string_equal(next(o, 0, NULL), "x");
+    assert_int_equal(outbox_counts(o).rows, 2);
+    outbox_free(o);
+}
+
+static void urgent_first(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    const struct outbox_message health = {
+        .class = OUTBOX_LATEST, .topic = "health", .payload = "up", .urgent = true, .retained = true
+    };
+
+    (void)state;
+    put(o, OUTBOX_EVENT, "t", "a", NULL);
+    assert_true(outbox_put(o, &health));
+    assert_string_equal(next(o, 0, NULL), "up");
+    assert_string_equal(next(o, 0, NULL), "a");
+    outbox_lost(o);
+    outbox_withdraw(o, "health");
+    assert_string_equal(next(o, 0, NULL), "a");
+    assert_string_equal(next(o, 0, NULL), "");
+    outbox_free(o);
+}
+
+static void over_the_cap(void **state)
+{
+    struct outbox *o = outbox_new(4096);
+    char text[401];
+    int64_t n;
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    put(o, OUTBOX_OUTCOME, "s", "first", "op-a");
+    put(o, OUTBOX_EVENT, "e", "in flight", NULL);
+    assert_string_equal(next(o, 0, NULL), "first");
+    assert_string_equal(next(o, 0, &n), "in flight");
+    put(o, OUTBOX_EVENT, "e", "oldest", NULL);
+    for (int i = 0; i < 20; i++)
+        put(o, OUTBOX_EVENT, "e", text, NULL);
+    assert_true(outbox_counts(o).bytes <= 4096);
+    assert_true(outbox_counts(o).dropped > 10);
+    outbox_lost(o);
+    /* Outcomes are kept beyond it, and then no event has room. */
+    for (int i = 0; i < 20; i++)
+        put(o, OUTBOX_OUTCOME, "s", text, "op-b");
+    put(o, OUTBOX_EVENT, "e", "no room", NULL);
+    assert_int_equal(outbox_counts(o).rows, 21);
+    assert_string_equal(next(o, 0, NULL), "first");
+    outbox_free(o);
+}
+
+static void sixteen_in_flight(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    int64_t n = 0;
+
+    (void)state;
+    for (int i = 0; i < 40; i++)
+        put(o, OUTBOX_EVENT, "e", "x", NULL);
+    for (int i = 0; i < OUTBOX_IN_FLIGHT_MAX; i++)
+        assert_non_null(outbox_next(o, 0, 1000, ALL));
+    assert_null(outbox_next(o, 0, 1000, ALL));
+    outbox_lost(o);
+    assert_int_equal(outbox_counts(o).in_flight, 0);
+    assert_string_equal(next(o, 0, &n), "x");
+    assert_int_equal(n, 1);
+    assert_null(outbox_next(o, 0, 1, ALL));
+    outbox_free(o);
+}
+
+static void quota_waits_and_doubles(void **state)
+{
+    static const int64_t waits[] = { 1000,  2000,   4000,   8000,   16000, 32000,
+                                     64000, 128000, 256000, 300000, 300000 };
+    struct outbox *o = outbox_new(MUCH);
+    int64_t now = 5000, n;
+
+    (void)state;
+    put(o, OUTBOX_OUTCOME, "s", "end", "op-a");
+    put(o, OUTBOX_EVENT, "e", "event", NULL);
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
+        assert_string_equal(next(o, now, &n), "end");
+        assert_int_equal(outbox_acked(o, n, 0x97, now), OUTBOX_AGAIN);
+        assert_int_equal(outbox_next_ms(o, now), now + waits[i]);
+        if (i == 0) /* it holds up nobody else */
+            assert_string_equal(next(o, now, NULL), "event");
+        assert_string_equal(next(o, now + waits[i] - 1, NULL), "");
+        now += waits[i];
+    }
+    assert_string_equal(next(o, now, &n), "end");
+    assert_int_equal(outbox_acked(o, n, 0, now), OUTBOX_DELIVERED);
+    assert_int_equal(outbox_next_ms(o, now), CLOCK_NEVER);
+    outbox_free(o);
+}
+
+/* A status put off for quota is not overtaken by the next of its operation. */
+static void quota_keeps_the_order(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    int64_t n;
+
+    (void)state;
+    put(o, OUTBOX_OUTCOME, "s", "end", "op-a");
+    assert_string_equal(next(o, 0, &n), "end");
+    put(o, OUTBOX_OUTCOME, "s", "end, asked again", "op-a");
+    assert_int_equal(outbox_acked(o, n, 0x97, 0), OUTBOX_AGAIN);
+    assert_string_equal(next(o, 0, NULL), "");
+    assert_string_equal(next(o, 1000, NULL), "end");
+    outbox_free(o);
+}
+
+static void set_aside(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    int64_t n;
+
+    (void)state;
+    put(o, OUTBOX_OUTCOME, "s", "refused", "op-a");
+    put(o, OUTBOX_OUTCOME, "s", "next", "op-a");
+    assert_string_equal(next(o, 0, &n), "refused");
+    assert_int_equal(outbox_acked(o, n, 0x87, 0), OUTBOX_SET_ASIDE);
+    assert_string_equal(next(o, 0, NULL), "next");
+    put(o, OUTBOX_EVENT, "e", "a payload that is longer than the broker takes", NULL);
+    assert_null(outbox_next(o, 0, OUTBOX_IN_FLIGHT_MAX, 40));
+    assert_int_equal(outbox_counts(o).set_aside, 2);
+    assert_int_equal(outbox_counts(o).rows, 1);
+    outbox_free(o);
+}
+
+static void responses_go_once(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    const struct outbox_message m = { .class = OUTBOX_RESPONSE,
+                                      .topic = "r",
+                                      .payload = "answer",
+                                      .correlation = "\0\1\2",
+                                      .correlation_len = 3 };
+    const struct outbox_row *row;
+
+    (void)state;
+    assert_true(outbox_put(o, &m));
+    outbox_lost(o); /* not sent yet: it stays */
+    row = outbox_next(o, 0, 1, ALL);
+    assert_non_null(row);
+    assert_int_equal(row->message.correlation_len, 3);
+    assert_memory_equal(row->message.correlation, "\0\1\2", 3);
+    outbox_lost(o);
+    assert_int_equal(outbox_counts(o).rows, 0);
+    assert_true(outbox_put(o, &m));
+    row = outbox_next(o, 0, 1, ALL);
+    assert_int_equal(outbox_acked(o, row->number, 0x97, 0), OUTBOX_SET_ASIDE);
+    assert_int_equal(outbox_counts(o).rows, 0);
+    outbox_free(o);
+    outbox_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(in_order_and_gone_when_acknowledged),
+        cmocka_unit_test(a_status_is_replaced_until_it_is_sent),
+        cmocka_unit_test(the_latest_of_a_topic),
+        cmocka_unit_test(urgent_first),
+        cmocka_unit_test(over_the_cap),
+        cmocka_unit_test(sixteen_in_flight),
+        cmocka_unit_test(quota_waits_and_doubles),
+        cmocka_unit_test(quota_keeps_the_order),
+        cmocka_unit_test(set_aside),
+        cmocka_unit_test(responses_go_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
