@@ -15,12 +15,12 @@
 
 struct card;
 
-/* Protocol, "The card": `interface`; CARD_AUTO tries LPM, then ES10c. */
+/* CARD_AUTO tries LPM, then ES10c. */
 enum card_interface { CARD_AUTO = 0, CARD_LPM, CARD_ES10C };
 
 struct card_options {
-    /* In the order to try; kept. The one that worked is used from then on, until it fails as
-     * protocol.md 2 says. */
+    /* In the order to try; kept. The one that worked is used from then on, until the
+     * modem refuses it or no SELECT passes by it. */
     struct transport *transports[2];
     size_t transport_count;
     struct aid aid; /* the LPM applet's, or an ISD-R's */
@@ -59,7 +59,7 @@ enum card_sent {
     /* CARD_ENABLED: the card said yes. */
     CARD_ENABLED,
     /* CARD_UNCLEAR: nothing is known (no answer, port gone, 6F00, 64XX, 65XX, 6985, 6A88, 6A80,
-     * result 2, 127 …): settle, list, then decide (switch.md). */
+     * result 2, 127 …): wait for the card, list, then decide. */
     CARD_UNCLEAR,
 };
 

@@ -21,8 +21,15 @@ static struct error transmit(struct channel *ch, const struct apdu *apdu, unsign
     struct transport *t = ch->way->transport;
     uint8_t bytes[TRANSPORT_COMMAND_MAX];
     size_t len = apdu_to_bytes(apdu, number, bytes);
+    struct error e =
+        t->ops->transmit(t, bytes, len, patience_deadline_ms(ch->patience, timeout_ms), ret);
 
-    return t->ops->transmit(t, bytes, len, patience_deadline_ms(ch->patience, timeout_ms), ret);
+    /* Without a port there is nothing to close a channel through. */
+    if (e.code == ERROR_MODEM_ABSENT && ch->is_open) {
+        ch->is_open = false;
+        ch->lost = true;
+    }
+    return e;
 }
 
 static bool is_foreign_cla(uint16_t sw)
@@ -296,25 +303,19 @@ struct error channel_reselect(struct channel *ch)
     return open_by_modem(ch);
 }
 
-/* There are modems that open by CCHO and know no CCHC: the card is asked instead. */
 static bool close_by_modem(struct channel *ch)
 {
     struct transport *t = ch->way->transport;
-    struct error e;
-    bool closed;
 
     for (;;) {
-        e = t->ops->close(t, patience_deadline_ms(ch->patience, CHANNEL_CLOSE_MS));
+        struct error e = t->ops->close(t, patience_deadline_ms(ch->patience, CHANNEL_CLOSE_MS));
+
         if (!is_worth_waiting(ch, &e))
-            break;
+            return !e.code;
         e = patience_wait(ch->patience, e);
         if (e.code)
             return false;
     }
-    closed = !e.code;
-    if (channel_is_refused(&e) && ch->number > 0)
-        e = close_by_apdu(ch, ch->number, &closed);
-    return !e.code && closed;
 }
 
 void channel_close(struct channel *ch)
@@ -336,11 +337,14 @@ void channel_close(struct channel *ch)
 
 void channel_drop(struct channel *ch)
 {
-    /* The modem still has a session of its own to give back. */
+    struct transport *t = ch->way->transport;
+    struct error ignored;
+
+    ch->is_open = false;
     if (is_by_modem(ch)) {
-        channel_close(ch);
+        ignored = t->ops->close(t, patience_deadline_ms(ch->patience, CHANNEL_CLOSE_MS));
+        (void)ignored; /* the modem's own session: the card's channel is gone already */
         return;
     }
-    ch->is_open = false;
     ch->way->own &= ~(1U << ch->number);
 }

@@ -120,6 +120,17 @@ static struct error read_by_lpm(struct job *job, const struct apdu *apdu, const 
     return e.code ? error_within(e, "%s", what) : check(job, what);
 }
 
+/* An empty 9000 and a 6700 to GET RESPONSE come from a command that was done: what changes something
+ * is then not said again. */
+static bool wants_other_le(const struct exchange_answer *answer, const struct exchange_how *how)
+{
+    if (how->once && answer->accepted)
+        return false;
+    if (status_word_class(answer->sw) == STATUS_WORD_WRONG_LENGTH)
+        return true;
+    return !how->once && answer->len == 0 && status_word_class(answer->sw) == STATUS_WORD_DONE;
+}
+
 struct error job_store_data(struct job *job, struct apdu apdu, const struct exchange_how *how)
 {
     struct card *card = job->card;
@@ -127,10 +138,7 @@ struct error job_store_data(struct job *job, struct apdu apdu, const struct exch
 
     apdu.le = card->store_data_le ? APDU_LE_MAX : 0;
     e = exchange(&job->channel, &apdu, how, &card->answer);
-    /* An empty 9000 says that something was done: what changes something is not said again. */
-    if (e.code ||
-        !(card->answer.sw == 0x6700 || (!how->once && card->answer.len == 0 &&
-                                        status_word_class(card->answer.sw) == STATUS_WORD_DONE)))
+    if (e.code || !wants_other_le(&card->answer, how))
         return e;
     apdu.le = card->store_data_le ? 0 : APDU_LE_MAX;
     e = exchange(&job->channel, &apdu, how, &card->answer);
@@ -183,22 +191,26 @@ static struct error list_by_lpm(struct job *job)
     return e.code ? e : lpm_list_from_answer(answer->data, answer->len, &job->list);
 }
 
+static struct error list_by_es10c_with(struct job *job, bool names)
+{
+    const struct exchange_answer *answer = &job->card->answer;
+    struct error e = read_by_es10c(job, es10c_list(names), "list");
+
+    return e.code ? e : es10c_list_from_answer(answer->data, answer->len, &job->list);
+}
+
+/* Names are a nicety, which not every card has tags for. */
 static struct error list_by_es10c(struct job *job)
 {
     struct card *card = job->card;
-    struct error e;
+    struct error e = list_by_es10c_with(job, !card->without_names);
 
-    for (;;) {
-        e = read_by_es10c(job, es10c_list(!card->without_names), "list");
-        if (!e.code)
-            e = es10c_list_from_answer(card->answer.data, card->answer.len, &job->list);
-        /* Names are a nicety, which not every card has tags for. */
-        if (!(e.code == ERROR_CARD && e.domain == ERROR_IN_CARD &&
-              (e.detail == 0 || e.detail == 0x6A80)) ||
-            card->without_names)
-            return e;
-        card->without_names = true;
-    }
+    if (card->without_names || e.code != ERROR_CARD || e.domain != ERROR_IN_CARD ||
+        (e.detail != 0 && e.detail != 0x6A80))
+        return e;
+    e = list_by_es10c_with(job, false);
+    card->without_names = !e.code;
+    return e;
 }
 
 /* What can be read, by either interface. */
