@@ -326,7 +326,7 @@ static void write_journal(enum log_level level, const char *text, const struct f
 
 /* systemd names the journal's stream as device:inode (systemd.exec(5)); standard error may have
  * been turned elsewhere since. */
-static bool is_journal(void)
+static bool is_stderr_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
     struct stat st;
@@ -338,12 +338,21 @@ static bool is_journal(void)
     return strcmp(stream, ours) == 0;
 }
 
+/* sd_journal_sendv() says that all is well when nobody takes its lines, so look before. */
+static bool has_journal(void)
+{
+    return access("/run/systemd/journal/socket", W_OK) == 0;
+}
+
 static enum log_format format_of(enum log_format format)
 {
-    if (format != LOG_FORMAT_AUTO)
-        return format;
-    if (is_journal())
+    bool wants_journal =
+        format == LOG_FORMAT_JOURNAL || (format == LOG_FORMAT_AUTO && is_stderr_journal());
+
+    if (wants_journal && has_journal())
         return LOG_FORMAT_JOURNAL;
+    if (format == LOG_FORMAT_TEXT || format == LOG_FORMAT_JSON)
+        return format;
     return isatty(STDERR_FILENO) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
 }
 
@@ -363,13 +372,16 @@ void log_write(enum log_level level, const char *text, const struct log_value *v
 {
     struct fields f;
     char message[MESSAGE_MAX + 1];
+    enum log_format format = (enum log_format)atomic_load(&chosen);
     int saved = errno;
 
     (void)snprintf(message, sizeof message, "%s", text);
     f.count = 0;
     for (const struct log_value *v = values + 1; v->kind != LOG_NOTHING; v++)
         add_value(&f, v);
-    switch (format_of((enum log_format)atomic_load(&chosen))) {
+    if (format == LOG_FORMAT_AUTO) /* nobody called log_set() */
+        format = format_of(format);
+    switch (format) {
     case LOG_FORMAT_JOURNAL:
         write_journal(level, message, &f);
         break;

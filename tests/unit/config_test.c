@@ -10,7 +10,7 @@
 #include "config/config_load.h"
 #include "tests/test.h"
 
-static char folder[] = "/tmp/config_test.XXXXXX";
+static char folder[] = "config_test.XXXXXX";
 static char config_path[64], machine_id_path[64], readable_path[64];
 
 static void write_file(const char *path, const char *bytes, size_t len)

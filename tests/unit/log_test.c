@@ -206,6 +206,21 @@ static void each_domain_has_its_detail(void **state)
     }
 }
 
+/* Standard error is a file here: neither a terminal nor the journal. */
+static void automatic_is_json(void **state)
+{
+    cJSON *o;
+
+    (void)state;
+    (void)setenv("JOURNAL_STREAM", "1:2", 1);
+    begin();
+    log_set(LOG_LEVEL_INFO, LOG_FORMAT_AUTO, false);
+    log_info("x");
+    o = end_json();
+    assert_string_equal(string_of(o, "message"), "x");
+    cJSON_Delete(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +229,7 @@ int main(void)
         cmocka_unit_test(text_of_a_peer_is_escaped),
         cmocka_unit_test(what_does_not_fit_is_left_out),
         cmocka_unit_test(levels),
+        cmocka_unit_test(automatic_is_json),
         cmocka_unit_test(each_domain_has_its_detail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
