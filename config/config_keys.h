@@ -38,8 +38,6 @@ struct config_key {
     size_t count_offset;
     /* The default, as JSON. "null": null is allowed. */
     const char *preset;
-    /* Null is allowed though it is not the default. */
-    bool takes_null;
     /* Of numbers. */
     double min, max;
     /* Of an enum: its names by value, the last one NULL. */
@@ -47,6 +45,8 @@ struct config_key {
     /* Of texts, and of an array's items. */
     bool (*is_valid)(const char *text);
     const char *expected;
+    /* Null is allowed though it is not the default. */
+    bool takes_null;
     /* A file that has to be readable. */
     bool is_file;
     /* May hold a secret by mistake: never quoted. */

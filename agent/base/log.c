@@ -262,7 +262,7 @@ static void write_whole(struct line *l, const char *end)
     char tail[4];
     size_t n = strlen(end);
 
-    memcpy(tail, end, n);
+    memcpy(tail, end, n + 1);
     parts[0] = (struct iovec){ .iov_base = l->text, .iov_len = l->len };
     parts[1] = (struct iovec){ .iov_base = tail, .iov_len = n };
     while (writev(STDERR_FILENO, parts, 2) < 0 && errno == EINTR)
