@@ -203,7 +203,7 @@ struct config_problems {
 
 /* Reads `path`, applies LPM_AGENT__SECTION__KEY from `environment` (as of environ; NULL: none),
  * checks everything. True: gives the configuration (config_free). False: `*ret_problems` has at
- * least one row, all that is wrong. `ret_problems` is set in any case; config_problems_done(). */
+ * least one row, all that is wrong (none only where memory ran out). `ret_problems` is set in any case; config_problems_done(). */
 bool config_load(const char *path, char *const *environment, struct config **ret,
                  struct config_problems *ret_problems);
 void config_free(struct config *config);
