@@ -1,0 +1,5 @@
+lpm_unit_test(apdu SOURCES vectors.c LINK lpm_card)
+lpm_unit_test(tlv LINK lpm_card)
+lpm_unit_test(status_word LINK lpm_card)
+lpm_unit_test(lpm SOURCES vectors.c profile_vectors.c LINK lpm_card)
+lpm_unit_test(es10c SOURCES vectors.c profile_vectors.c LINK lpm_card)
