@@ -9,8 +9,10 @@
 void chat_init(struct chat *chat, const struct chat_ops *ops, void *ctx)
 {
     struct chat_counters counters = chat->counters;
+    int peace_ms = chat->peace_ms;
 
     memset(chat, 0, sizeof *chat);
+    chat->peace_ms = peace_ms;
     chat->ops = ops;
     chat->ctx = ctx;
     chat->counters = counters;
@@ -62,6 +64,11 @@ static struct error gone(struct chat *chat)
     return error_make(ERROR_IN_AGENT, ERROR_MODEM_ABSENT, 0, "the modem's port is gone");
 }
 
+static struct error stopping(void)
+{
+    return error_make(ERROR_IN_AGENT, ERROR_SHUTTING_DOWN, 0, "the agent stops");
+}
+
 /* --- lines --- */
 
 /* An echo is the command itself; while nothing else can begin like one, older ones count too. */
@@ -104,6 +111,15 @@ static void take_final(struct chat *chat, struct at_final final)
         chat->owed--;
 }
 
+/* OK came alone, and data may follow it. */
+static bool awaits_data(const struct chat *chat)
+{
+    const struct chat_command *command = chat->command;
+
+    return chat->answer.count == 0 && !chat->misfit && chat->final.kind == AT_FINAL_OK &&
+           (command->needs_line || (chat->ok_first && (command->prefix || command->match)));
+}
+
 static void take_line(struct chat *chat, const char *line)
 {
     enum chat_match match = CHAT_APART;
@@ -121,9 +137,10 @@ static void take_line(struct chat *chat, const char *line)
         return;
     }
     /* Behind the final line only the data that it came before is the command's. */
-    if (chat->command &&
-        !(chat->has_final && (!chat->command->needs_line || chat->answer.count > 0)))
+    if (chat->command && (!chat->has_final || awaits_data(chat)))
         match = match_line(chat->command, line);
+    if (match == CHAT_TAKE && chat->has_final)
+        chat->ok_first = true;
     if (match == CHAT_TAKE)
         keep_line(&chat->answer, line);
     else if (match == CHAT_MISFIT)
@@ -178,11 +195,11 @@ static bool listen_until(struct chat *chat, int64_t until_ms)
 
 /* --- in step --- */
 
-/* Until nothing has come for CHAT_QUIET_MS, ten times that at most: a storm of unsolicited lines
+/* Until nothing has come for CHAT_QUIET_MS, three times that at most: a storm of unsolicited lines
  * never ends. False: gone. */
 static bool hush(struct chat *chat)
 {
-    int64_t most = now(chat) + 10 * CHAT_QUIET_MS;
+    int64_t most = now(chat) + 3 * CHAT_QUIET_MS;
     int64_t quiet = now(chat) + CHAT_QUIET_MS;
 
     while (now(chat) < quiet && now(chat) < most) {
@@ -257,12 +274,14 @@ static bool ask_at(struct chat *chat, int timeout_ms, bool cleaning)
 static struct error find_step(struct chat *chat, int failures, int timeout_ms, bool cleaning)
 {
     int clean = 0;
+    bool quiet = false;
 
     for (int round = 0; failures > 0 && round < 12 && !chat->broken; round++) {
-        if (!hush(chat))
+        if (!quiet && !hush(chat))
             break;
         if (now(chat) >= stop_limit(chat, cleaning))
-            return error_make(ERROR_IN_AGENT, ERROR_SHUTTING_DOWN, 0, "the agent stops");
+            return stopping();
+        quiet = false;
         if (!ask_at(chat, timeout_ms, cleaning)) {
             failures--;
             clean = 0;
@@ -271,6 +290,7 @@ static struct error find_step(struct chat *chat, int failures, int timeout_ms, b
         int before = chat->owed;
         if (before > 0 && !hush(chat))
             break;
+        quiet = before > 0;
         clean = chat->owed == before ? clean + 1 : 0;
         if (chat->owed <= 0 || clean >= 2) {
             chat->owed = 0;
@@ -281,7 +301,7 @@ static struct error find_step(struct chat *chat, int failures, int timeout_ms, b
     if (chat->broken)
         return gone(chat);
     if (now(chat) >= stop_limit(chat, cleaning))
-        return error_make(ERROR_IN_AGENT, ERROR_SHUTTING_DOWN, 0, "the agent stops");
+        return stopping();
     break_off(chat);
     return error_make(ERROR_IN_MODEM, ERROR_MODEM_ABSENT, ERROR_FINAL_NONE,
                       "the modem does not answer AT");
@@ -290,7 +310,7 @@ static struct error find_step(struct chat *chat, int failures, int timeout_ms, b
 struct error chat_wake(struct chat *chat, int attempts, int timeout_ms)
 {
     if (now(chat) >= chat->ops->stopped_ms(chat->ctx))
-        return error_make(ERROR_IN_AGENT, ERROR_SHUTTING_DOWN, 0, "the agent stops");
+        return stopping();
     return find_step(chat, attempts, timeout_ms, false);
 }
 
@@ -301,7 +321,7 @@ static struct error may_send(const struct chat *chat, const struct chat_command 
     int64_t stopped = chat->ops->stopped_ms(chat->ctx);
 
     if (stopped != CLOCK_NEVER && (!command->cleaning || now(chat) >= stop_limit(chat, true)))
-        return error_make(ERROR_IN_AGENT, ERROR_SHUTTING_DOWN, 0, "the agent stops");
+        return stopping();
     if (chat->broken)
         return error_make(ERROR_IN_AGENT, ERROR_MODEM_ABSENT, 0, "the modem's port is not open");
     return ERROR_OK;
@@ -318,10 +338,8 @@ static void hear_answer(struct chat *chat, const struct chat_command *command)
 {
     while (!chat->broken) {
         int64_t until = limit_of(chat, command);
-        bool data_due = command->needs_line && chat->answer.count == 0 && !chat->misfit;
-
         if (chat->has_final) {
-            if (chat->final.kind != AT_FINAL_OK || !data_due)
+            if (!awaits_data(chat))
                 return;
             until = earlier(until, chat->final_at_ms + CHAT_GRACE_MS);
         }
@@ -336,8 +354,8 @@ static struct error timed_out(struct chat *chat, const char *name, int64_t sent_
     chat->counters.timeouts++;
     lose_step(chat);
     /* Nothing at all, right after the final line before: some modems are deaf for a moment. */
-    if (soon_after && !chat->heard && chat->peace_ms < CHAT_PEACE_MS)
-        chat->peace_ms = CHAT_PEACE_MS;
+    if (soon_after && !chat->heard && chat->peace_ms < 2 * CHAT_PEACE_MS)
+        chat->peace_ms += CHAT_PEACE_MS;
     return error_make(ERROR_IN_MODEM, ERROR_MODEM_TIMEOUT, ERROR_FINAL_NONE,
                       "no answer to %s in %lld ms", name, (long long)(now(chat) - sent_ms));
 }
@@ -374,7 +392,7 @@ static struct error exchange(struct chat *chat, const struct chat_command *comma
     chat->command = command;
     chat->counters.commands++;
     int64_t sent_ms = now(chat);
-    bool soon_after = sent_ms - chat->final_at_ms < CHAT_PEACE_MS;
+    bool soon_after = sent_ms - chat->final_at_ms < CHAT_SOON_MS;
     if (chat->ops->trace)
         chat->ops->trace(chat->ctx, true, command->text);
     if (send_all(chat, line, len, limit_of(chat, command)))

@@ -81,7 +81,10 @@ enum {
     /* OK came before the data: how long to go on listening. */
     CHAT_GRACE_MS = 500,
     CHAT_QUIET_MS = 200,
-    CHAT_PEACE_MS = 20,
+    /* Some modems want 20 ms after their final line; the rest is its last bytes' way to us. Learned
+     * when a command that came sooner than CHAT_SOON_MS got no answer, and doubled once. */
+    CHAT_PEACE_MS = 30,
+    CHAT_SOON_MS = 100,
     CHAT_SYNC_FAILURES = 3,
     CHAT_SYNC_MS = 3000,
 };
@@ -101,9 +104,11 @@ struct chat {
     int owed;
     /* ATE0 is through; an echo after that is switched off again. */
     bool echo_off, echo_seen;
+    /* This modem sends OK before the data. */
+    bool ok_first;
     /* Gone, or did not come back into step: only chat_init() helps. */
     bool broken;
-    /* How long to leave the modem alone after a final line. */
+    /* How long to leave the modem alone after a final line; may be set, and is learned. */
     int peace_ms;
     int64_t final_at_ms;
     /* The command in flight. */
@@ -113,7 +118,8 @@ struct chat {
     struct chat_answer answer;
 };
 
-/* Keeps `ops` and `ctx`. A port just opened is out of step: chat_wake() comes first. */
+/* Keeps `ops` and `ctx`; counters and what was learned of the modem's peace stay as they are (all
+ * zero at first). A port just opened is out of step: chat_wake() comes first. */
 void chat_init(struct chat *chat, const struct chat_ops *ops, void *ctx);
 /* Sends AT until the modem answers, also one that loses the first to wake up. ERROR_MODEM_ABSENT;
  * ERROR_SHUTTING_DOWN. */

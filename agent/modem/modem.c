@@ -263,11 +263,14 @@ static struct error run(struct modem *modem, const char *text, int timeout_ms)
     return chat_run(&modem->chat, &command, NULL);
 }
 
-/* A refusal is fine. */
+/* A refusal is fine. What did not get through goes out once more: some modems lose a line that comes
+ * right after their answer, and set-up does no harm twice. */
 static struct error try(struct modem *modem, const char *text, int timeout_ms)
 {
     struct error e = run(modem, text, timeout_ms);
 
+    if (e.code == ERROR_MODEM_TIMEOUT)
+        e = run(modem, text, timeout_ms);
     return network_is_fatal(&e) ? e : ERROR_OK;
 }
 
@@ -295,15 +298,14 @@ static struct error read_text(struct modem *modem, const char *text, char *ret, 
 {
     struct chat_command command = { .text = text,
                                     .match = match_text,
+                                    .needs_line = true,
                                     .deadline_ms = clock_now_ms() + PLAIN_MS };
     const struct chat_answer *answer = NULL;
     struct error e = chat_run(&modem->chat, &command, &answer);
 
     ret[0] = '\0';
     if (e.code)
-        return network_is_fatal(&e) ? e : ERROR_OK;
-    if (answer->count == 0)
-        return ERROR_OK;
+        return network_is_fatal(&e) && !modem->chat.misfit ? e : ERROR_OK;
     const char *from = answer->lines[0];
     if (begins(from, "+CGM") && strchr(from, ':'))
         from = strchr(from, ':') + 1;
@@ -349,7 +351,8 @@ static struct error identify(struct modem *modem)
     if (e.code)
         return e;
     modem->quirk = quirks_find(id->manufacturer, id->model);
-    modem->chat.peace_ms = modem->quirk->peace_ms;
+    if (modem->chat.peace_ms < modem->quirk->peace_ms)
+        modem->chat.peace_ms = modem->quirk->peace_ms;
     network_init(&modem->network, &modem->chat, modem->quirk);
     return ERROR_OK;
 }
