@@ -46,11 +46,13 @@ static int64_t lasts(int64_t *since_ms, bool is, int64_t now_ms)
     return is ? now_ms - *since_ms : -1;
 }
 
-/* A CME code says it for good; +CPIN may say PIN for a moment while the card starts. */
+/* A CME code says it for good; +CPIN may say PIN for a moment while the card starts. Before the
+ * modem has started over, it is the old profile that is locked: a reason to leave it, not to fail. */
 static bool is_locked(struct saga *saga, const struct saga_limits *limits,
                       const struct saga_seen *seen, int64_t now_ms)
 {
-    bool locked = seen->modem_open && seen->sim.code == ERROR_SIM_LOCKED;
+    bool locked = seen->modem_open && seen->sim.code == ERROR_SIM_LOCKED &&
+                  (saga->phase != PHASE_RESETTING || seen->restarted);
     int64_t ms = lasts(&saga->locked_since_ms, locked, now_ms);
 
     return locked && ((seen->sim.domain == ERROR_IN_MODEM && seen->sim.detail >= 0) ||
@@ -68,25 +70,35 @@ static int64_t rung_ms(const struct saga *saga, const struct saga_limits *limits
 static struct saga_step climb(struct saga *saga, const struct saga_limits *limits,
                               const struct saga_seen *seen, int64_t now_ms)
 {
-    saga->rung_began_ms = now_ms;
+    if (saga->rung <= 1 && limits->may_cycle && !saga->cycled && seen->modem_open) {
+        saga->rung = 1;
+        saga->cycled = true;
+        saga->rung_began_ms = -1;
+        return (struct saga_step){ .act = SAGA_CYCLE_RADIO };
+    }
+    /* A port that is gone takes no command: it gets the time of this rung to come back. */
     if (saga->rung == 0 && limits->may_cycle) {
         saga->rung = 1;
-        /* A port that is gone takes no command: it gets the time of this rung to come back. */
-        if (seen->modem_open)
-            return (struct saga_step){ .act = SAGA_CYCLE_RADIO };
+        saga->rung_began_ms = now_ms;
         return look(saga, now_ms);
     }
     if (saga->rung <= 1 && limits->may_reset) {
         saga->rung = 2;
+        saga->rung_began_ms = -1;
         return (struct saga_step){ .act = SAGA_RESET_MODEM };
     }
-    return fail(error_make(ERROR_IN_AGENT, ERROR_NOT_SWITCHED, 0,
-                           "the card has switched, the modem still works with the old profile"));
+    return fail(error_make(ERROR_IN_AGENT, ERROR_NOT_SWITCHED, 0, "the card has switched, %s",
+                           !seen->modem_open ? "the modem's port has not come back"
+                           : seen->sim.code  ? "the modem does not get on with the card"
+                           : seen->on_target ? "the modem was not seen to start over with it"
+                                             : "the modem still works with the old profile"));
 }
 
 static struct saga_step resetting(struct saga *saga, const struct saga_limits *limits,
                                   const struct saga_seen *seen, int64_t now_ms)
 {
+    if (saga->rung_began_ms < 0)
+        saga->rung_began_ms = now_ms;
     if (seen->modem_open && seen->restarted && seen->on_target && !seen->sim.code)
         return enter(saga, PHASE_REGISTERING, now_ms);
     if (now_ms - saga->rung_began_ms >= rung_ms(saga, limits))

@@ -34,7 +34,10 @@ struct saga {
     int64_t phase_began_ms;
     /* Rung of the reset ladder: 0 the modem by itself, 1 radio cycle, 2 reset. */
     unsigned rung;
+    /* When its command had returned, however long that took; -1: at the next look. */
     int64_t rung_began_ms;
+    /* The radio was cycled; once is enough, but a port that was away then owes it. */
+    bool cycled;
     /* Since when without a break; -1: not now. */
     int64_t denied_since_ms, locked_since_ms;
     bool helped;

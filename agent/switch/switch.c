@@ -22,6 +22,8 @@ enum {
     SIGN_GAP_MS = 100,
     REOPEN_MIN_MS = 200,
     REOPEN_MAX_MS = 5000,
+    SETTLE_PAUSE_MIN_MS = 1000,
+    SETTLE_PAUSE_MAX_MS = 8000,
     /* ENABLE jobs at the most, as long as ENABLE itself has not gone out. */
     JOBS_MAX = 2,
 };
@@ -33,7 +35,7 @@ struct run {
     struct switch_outcome *ret;
     /* From before ENABLE. */
     char imsi_before[17];
-    bool was_registered;
+    bool was_registered, was_ready;
     /* From the list. */
     struct profile target;
     /* Why decide() declined. */
@@ -41,6 +43,8 @@ struct run {
     bool already_enabled;
     /* CLOCK_BOOTTIME when ENABLE went out; 0: it has not. */
     int64_t sent_ms;
+    /* The card has switched: it said so, or its list did. */
+    bool switched;
     /* Since ENABLE. */
     bool restarted;
     bool has_now;
@@ -49,7 +53,8 @@ struct run {
 
 int64_t switch_budget_ms(const struct config *config)
 {
-    return JOBS_MAX * (int64_t)ENABLE_MS + SETTLE_MS + CYCLE_MS + RESET_MS +
+    /* Two cycles: one in vain where the port is away, one when it is back. */
+    return JOBS_MAX * (int64_t)ENABLE_MS + CYCLE_MS + SETTLE_MS + 2 * CYCLE_MS + RESET_MS +
            1000 * ((int64_t)config->switching.refresh_s + config->switching.register_s +
                    config->switching.attach_s + config->switching.verify_s);
 }
@@ -125,6 +130,8 @@ static void look_before(struct run *run)
 
     if (e.code)
         run->imsi_before[0] = '\0';
+    e = modem_check_sim(run->tools->modem);
+    run->was_ready = !e.code;
     e = modem_read_registration(run->tools->modem, &before);
     run->was_registered = !e.code && connectivity_is_registered(&before);
 }
@@ -184,62 +191,71 @@ static bool may_try_again(const struct card_enable *result)
            (result->error.code == ERROR_MODEM_TIMEOUT || result->error.code == ERROR_MODEM_ABSENT);
 }
 
-/* ENABLE goes out at most once. Before that, a job that failed is begun anew. */
+/* ENABLE goes out at most once. Before that, a job that failed is begun anew, and so is the look
+ * before: the port may have been away. */
 static struct card_enable enable(struct run *run)
 {
     struct card_enable result = { 0 };
     struct error last;
 
-    for (int i = 0; i < JOBS_MAX; i++) {
-        card_enable(run->tools->card, decide, run, &result);
-        if (!may_try_again(&result) || run->sent_ms)
-            break;
+    look_before(run);
+    card_enable(run->tools->card, decide, run, &result);
+    for (int i = 1; i < JOBS_MAX && may_try_again(&result) && !run->sent_ms; i++) {
         log_warning("card could not be asked, trying once more", LOG_STR("op", run->op->id),
                     LOG_ERR(&result.error));
-        if (!open_again(run, clock_now_ms() + CYCLE_MS, &last))
+        if (!open_again(run, clock_now_ms() + CYCLE_MS, &last)) {
+            if (last.code == ERROR_SHUTTING_DOWN)
+                result.error = last;
             break;
+        }
+        look_before(run);
+        card_enable(run->tools->card, decide, run, &result);
     }
     return result;
 }
 
 /* A card that commits only when the channel closes shows an old list before that, and one whose
  * channel was lost may still wait for it: what counts is a list begun after all channels are gone. */
-static struct error settle(struct run *run, bool channels_closed, bool *ret_enabled)
+static struct error settle_once(struct run *run, int64_t deadline_ms, bool *channels_closed)
 {
     const struct switch_tools *tools = run->tools;
-    int64_t deadline_ms = clock_now_ms() + SETTLE_MS;
-    struct profile_ref by_aid = { .by_aid = run->target.has_aid,
-                                  .aid = run->target.aid,
-                                  .iccid = run->target.iccid };
-    const struct profile *row;
     struct error e;
 
     if (!open_again(run, deadline_ms, &e))
-        return e;
-    if (!channels_closed) {
+        return e.code ? e : error_make(ERROR_IN_AGENT, ERROR_MODEM_ABSENT, 0, "no modem");
+    if (!*channels_closed) {
         e = modem_cycle_radio(tools->modem);
-        if (e.code == ERROR_SHUTTING_DOWN)
-            return e;
         card_forget_channels(tools->card);
-        run->restarted = true;
+        if (e.code)
+            return e;
+        *channels_closed = run->restarted = true;
     }
-    for (;;) {
-        int64_t until_ms = clock_now_ms() + 1000;
+    e = modem_check_sim(tools->modem);
+    return e.code ? e : card_read(tools->card, NULL, &run->ret->list);
+}
 
-        if (open_again(run, deadline_ms, &e)) {
-            e = modem_check_sim(tools->modem);
-            if (!e.code)
-                e = card_read(tools->card, NULL, &run->ret->list);
-        }
+static struct error settle(struct run *run, bool channels_closed, bool *ret_enabled)
+{
+    const int64_t deadline_ms = clock_now_ms() + SETTLE_MS;
+    const struct profile_ref target = { .by_aid = run->target.has_aid,
+                                        .aid = run->target.aid,
+                                        .iccid = run->target.iccid };
+    int64_t pause_ms = SETTLE_PAUSE_MIN_MS;
+    const struct profile *row;
+
+    for (;;) {
+        struct error e = settle_once(run, deadline_ms, &channels_closed);
+
         if (!e.code)
             break;
         if (e.code == ERROR_SHUTTING_DOWN || clock_now_ms() >= deadline_ms)
             return e;
-        if (!wait_for_sign(run, until_ms))
+        if (!wait_for_sign(run, clock_now_ms() + pause_ms))
             return error_make(ERROR_IN_AGENT, ERROR_SHUTTING_DOWN, 0, "the agent is stopping");
+        pause_ms = 2 * pause_ms > SETTLE_PAUSE_MAX_MS ? SETTLE_PAUSE_MAX_MS : 2 * pause_ms;
     }
     run->ret->has_list = true;
-    row = profile_find(&run->ret->list, &by_aid);
+    row = profile_find(&run->ret->list, &target);
     *ret_enabled = row && row->enabled;
     return ERROR_OK;
 }
@@ -254,7 +270,8 @@ static void look_at_card_in_use(struct run *run, struct saga_seen *ret)
     struct error e;
 
     ret->sim = modem_check_sim(modem);
-    if (ret->sim.code == ERROR_CARD_BUSY || ret->sim.code == ERROR_CARD_ABSENT)
+    if (ret->sim.code == ERROR_CARD_BUSY || ret->sim.code == ERROR_CARD_ABSENT ||
+        (ret->sim.code == ERROR_SIM_LOCKED && run->was_ready))
         run->restarted = true;
     if (ret->sim.code)
         return;
@@ -290,6 +307,9 @@ static struct saga_seen look(struct run *run, enum phase phase)
 {
     struct saga_seen seen = { .sim = ERROR_OK };
 
+    /* What the modem worked with before it went or started over is not what it works with now. */
+    if (phase == PHASE_RESETTING)
+        run->has_now = false;
     if (modem_is_open(run->tools->modem)) {
         if (phase == PHASE_RESETTING)
             look_at_card_in_use(run, &seen);
@@ -370,6 +390,7 @@ static struct error follow(struct run *run)
     const struct saga_limits limits = limits_of(run->tools->config);
     struct saga saga = saga_begin(clock_now_ms());
 
+    run->switched = true;
     operations_enter(run->tools->operations, run->op->id, PHASE_RESETTING);
     for (;;) {
         struct error e = keep_open(run);
@@ -430,6 +451,12 @@ static void end_without_sending(struct run *run, const struct card_enable *resul
         return;
     }
     end->error = run->declined.code ? run->declined : result->error;
+    if (end->error.code == ERROR_SHUTTING_DOWN)
+        end->error = error_make(ERROR_IN_AGENT, ERROR_INTERRUPTED, 0,
+                                "the agent was stopped before ENABLE went out");
+    /* Nothing went out, so whatever happened is no success. */
+    if (!end->error.code)
+        end->error = error_make(ERROR_IN_AGENT, ERROR_INTERNAL, 0, "ENABLE was not sent");
 }
 
 /* The card said no, or settling showed that it had not: nothing changed. */
@@ -439,12 +466,14 @@ static void end_unchanged(struct run *run, struct error why)
 
     run->ret->end.error = why;
     run->ret->end.has_result = true;
-    run->ret->end.blackout_ms = 0;
+    run->ret->end.blackout_ms = run->restarted ? -1 : 0;
     run->ret->end.has_now = enabled && enabled->has_iccid;
     if (enabled)
         run->ret->end.now = enabled->iccid;
 }
 
+/* ENABLE went out, and it is not known that nothing changed. Where the modem does not tell what it
+ * works with, the card's word counts; without that there is no result to tell. */
 static void end_changed(struct run *run, struct error why)
 {
     if (why.code == ERROR_SHUTTING_DOWN)
@@ -452,9 +481,10 @@ static void end_changed(struct run *run, struct error why)
                          "the agent was stopped after ENABLE had gone out");
     run->ret->list_dropped = true;
     run->ret->end.error = why;
-    run->ret->end.has_result = true;
+    run->ret->end.has_result = run->switched;
     run->ret->end.changed =
-        run->has_now && run->target.has_iccid && iccid_equal(&run->now, &run->target.iccid);
+        run->has_now ? run->target.has_iccid && iccid_equal(&run->now, &run->target.iccid)
+                     : run->switched;
     run->ret->end.has_now = run->has_now;
     run->ret->end.now = run->now;
 }
@@ -482,7 +512,6 @@ void switch_run(const struct switch_tools *tools, const struct operation *op,
     struct card_enable result;
 
     *ret = (struct switch_outcome){ .end = { .blackout_ms = -1 } };
-    look_before(&run);
     result = enable(&run);
     if (ret->ended_already)
         return;
