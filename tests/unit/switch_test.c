@@ -25,6 +25,8 @@ struct view {
     bool by_cme;
     enum registration registration;
     bool data, other_imsi;
+    /* It says so by a line of its own (RDY) when it comes to this. */
+    bool tells;
 };
 
 enum when { WHEN_ENABLE = 0, WHEN_CYCLE, WHEN_RESET, WHEN_HELP, WHENS };
@@ -121,6 +123,7 @@ static void tick(void)
             continue;
         world.view = i + 1;
         world.signs.hint = true;
+        world.signs.restarted = world.signs.restarted || view_now()->tells;
     }
     if (world.open && (view_now()->gone || fake_clock.now_ms < world.gone_until_ms)) {
         world.open = false;
@@ -486,6 +489,10 @@ static const struct row {
       OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JECS" },
     { "was not registered before: not registered proves nothing", { .jobs = { YES }, .has_before = true, .before = { SEARCHES }, .changes = { AT(ENABLE, 100, .other = true, SEARCHES) } },
       OPERATION_FAILED, ERROR_NOT_SWITCHED, 'B', true, true, VERIFIED_NOTHING, "JE" },
+    { "was not registered before: the modem tells that it starts over", { .jobs = { YES }, .has_before = true, .before = { SEARCHES }, .changes = { AT(ENABLE, 100, .other = true, SEARCHES, .tells = true), AT(ENABLE, 2000, .other = true, HOME, .data = true) } },
+      OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JES" },
+    { "was not registered before: the cycle that settled counts", { .jobs = { UNCLEAR_OPEN }, .settles_enabled = true, .has_before = true, .before = { SEARCHES }, .changes = { AT(CYCLE, 0, .other = true, SEARCHES), AT(CYCLE, 2000, .other = true, HOME, .data = true) } },
+      OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JECLS" },
     { "in use already", { .target = A, .jobs = { YES } },
       OPERATION_SUCCEEDED, 0, 'A', false, false, VERIFIED_REGISTERED, "J" },
     { "in use already, without service", { .target = A, .has_before = true, .before = { SEARCHES }, .jobs = { YES } },
