@@ -382,11 +382,12 @@ static enum MHD_Result begin(struct door *door, struct request *request, const c
     allow(connection, HTTP_REQUEST_MS);
     request_take_head(request, method, version);
     identify(door, connection, &request->call);
-    /* All else is answered when the body is here, since the library closes the connection after an
-     * answer at this point. */
-    if (request_announced(request) <= BODY_MAX)
+    /* What is worth closing the connection for, as the library does after an answer at this point.
+     * All else is answered when the body is here. */
+    if (request_announced(request) > BODY_MAX)
+        request->call.body_len = BODY_MAX + 1;
+    else if (!request->call.door.code)
         return MHD_YES;
-    request->call.body_len = BODY_MAX + 1;
     return answer(door, request);
 }
 
@@ -598,9 +599,9 @@ static struct MHD_Daemon *start_daemon(struct door *door, int fd)
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, 0U, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION, on_connection, door,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, door, MHD_OPTION_URI_LOG_CALLBACK, on_target,
-        door, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, door, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, door, MHD_OPTION_URI_LOG_CALLBACK, on_target, door,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
 }
 
 struct error http_add_door(struct http *http, const struct http_door *what, int fd)

@@ -1,0 +1,8 @@
+lpm_unit_test(render LINK lpm_state)
+lpm_unit_test(headers LINK lpm_api)
+lpm_unit_test(router LINK lpm_api)
+lpm_unit_test(auth LINK lpm_api)
+lpm_unit_test(problem LINK lpm_api)
+lpm_unit_test(body LINK lpm_api)
+lpm_unit_test(routes LINK lpm_api)
+target_link_options(routes_test PRIVATE -Wl,--wrap=clock_now_ms,--wrap=clock_utc_ms,--wrap=clock_is_set)

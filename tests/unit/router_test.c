@@ -1,0 +1,151 @@
+#include "api/router.h"
+#include "tests/test.h"
+
+#define ICCID "8949001312170061988"
+#define SIXTY_FOUR "0123456789012345678901234567890123456789012345678901234567890123"
+
+static const struct {
+    const char *method, *target;
+    enum error_code code;
+    enum route route;
+    const char *param;
+    /* What the problem says: the methods allowed, or the query parameter. */
+    const char *says;
+} rows[] = {
+    // clang-format off
+    { "GET", "/healthz", ERROR_NONE, ROUTE_HEALTHZ },
+    { "GET", "/readyz", ERROR_NONE, ROUTE_READYZ },
+    { "GET", "/v1/eid", ERROR_NONE, ROUTE_EID },
+    { "HEAD", "/v1/eid", ERROR_NONE, ROUTE_EID },
+    { "GET", "/v1/eid?", ERROR_NONE, ROUTE_EID },
+    { "GET", "/v1/eid?&", ERROR_NONE, ROUTE_EID },
+    { "GET", "/v1/%65id", ERROR_NONE, ROUTE_EID },
+    { "GET", "http://lpm/v1/eid", ERROR_NONE, ROUTE_EID },
+    { "GET", "HTTP://[::1]:80/v1/eid", ERROR_NONE, ROUTE_EID },
+    { "GET", "/v1/profiles", ERROR_NONE, ROUTE_PROFILES },
+    { "GET", "/v1/profiles/" ICCID, ERROR_NONE, ROUTE_PROFILE, ICCID },
+    { "GET", "/v1/profiles/a%2Fb", ERROR_NONE, ROUTE_PROFILE, "a/b" },
+    { "GET", "/v1/profiles/" SIXTY_FOUR, ERROR_NONE, ROUTE_PROFILE, SIXTY_FOUR },
+    { "POST", "/v1/profiles/" ICCID "/enable", ERROR_NONE, ROUTE_ENABLE, ICCID },
+    { "GET", "/v1/operations", ERROR_NONE, ROUTE_OPERATIONS },
+    { "GET", "/v1/operations?limit=5&state=failed&before=01", ERROR_NONE, ROUTE_OPERATIONS },
+    { "GET", "/v1/operations/01JD", ERROR_NONE, ROUTE_OPERATION, "01JD" },
+    { "POST", "/v1/operations/01JD/cancel", ERROR_NONE, ROUTE_CANCEL, "01JD" },
+    { "GET", "/v1/connectivity?since=2026-11-23T20:01:29.120%2B01:00", ERROR_NONE, ROUTE_CONNECTIVITY },
+    { "GET", "/v1/steering", ERROR_NONE, ROUTE_STEERING },
+    { "GET", "/v1/info", ERROR_NONE, ROUTE_INFO },
+
+    { "GET", "/", ERROR_NOT_FOUND },
+    { "GET", "//", ERROR_NOT_FOUND },
+    { "GET", "http://lpm", ERROR_NOT_FOUND },
+    { "GET", "/v1", ERROR_NOT_FOUND },
+    { "GET", "/v1/", ERROR_NOT_FOUND },
+    { "GET", "/v1/eid/", ERROR_NOT_FOUND },
+    { "GET", "//v1/eid", ERROR_NOT_FOUND },
+    { "GET", "/v1//eid", ERROR_NOT_FOUND },
+    { "GET", "/v1/../v1/eid", ERROR_NOT_FOUND },
+    { "GET", "/V1/eid", ERROR_NOT_FOUND },
+    { "GET", "/v1/EID", ERROR_NOT_FOUND },
+    { "GET", "/v1/{}", ERROR_NOT_FOUND },
+    { "GET", "/v1%2Feid", ERROR_NOT_FOUND },
+    { "GET", "/v1/profiles/", ERROR_NOT_FOUND },
+    { "POST", "/v1/profiles//enable", ERROR_NOT_FOUND },
+    { "GET", "/v1/profiles/" SIXTY_FOUR "5", ERROR_NOT_FOUND },
+    { "POST", "/v1/profiles/" ICCID "/enable/now", ERROR_NOT_FOUND },
+    { "POST", "/v1/profiles/" ICCID "/disable", ERROR_NOT_FOUND },
+    /* Of later versions. */
+    { "GET", "/v1/profiles/" ICCID "/plan", ERROR_NOT_FOUND },
+    { "POST", "/v1/operations/01JD/confirm", ERROR_NOT_FOUND },
+    { "GET", "/v1/events", ERROR_NOT_FOUND },
+    { "GET", "/v1/locks/switch", ERROR_NOT_FOUND },
+    { "GET", "/v1/openapi.json", ERROR_NOT_FOUND },
+    { "GET", "/metrics", ERROR_NOT_FOUND },
+
+    { "POST", "/v1/eid", ERROR_METHOD_NOT_ALLOWED, ROUTE_EID, .says = "GET, HEAD" },
+    { "get", "/v1/eid", ERROR_METHOD_NOT_ALLOWED, ROUTE_EID, .says = "GET, HEAD" },
+    { "DELETE", "/healthz", ERROR_METHOD_NOT_ALLOWED, ROUTE_HEALTHZ, .says = "GET, HEAD" },
+    { "OPTIONS", "/v1/info", ERROR_METHOD_NOT_ALLOWED, ROUTE_INFO, .says = "GET, HEAD" },
+    { "GET", "/v1/profiles/" ICCID "/enable", ERROR_METHOD_NOT_ALLOWED, ROUTE_ENABLE, ICCID, "POST" },
+    { "PUT", "/v1/operations/x/cancel", ERROR_METHOD_NOT_ALLOWED, ROUTE_CANCEL, "x", "POST" },
+    { "", "/v1/eid", ERROR_METHOD_NOT_ALLOWED, ROUTE_EID, .says = "GET, HEAD" },
+
+    { "GET", "", ERROR_INVALID_REQUEST },
+    { "GET", "v1/eid", ERROR_INVALID_REQUEST },
+    { "OPTIONS", "*", ERROR_INVALID_REQUEST },
+    { "CONNECT", "lpm:80", ERROR_INVALID_REQUEST },
+    { "GET", "http:///v1/eid", ERROR_INVALID_REQUEST },
+    { "GET", "ftp://lpm/v1/eid", ERROR_INVALID_REQUEST },
+    { "GET", "/v1/eid#x", ERROR_INVALID_REQUEST },
+    { "GET", "/v1/eid%", ERROR_INVALID_REQUEST },
+    { "GET", "/v1/eid%4", ERROR_INVALID_REQUEST },
+    { "GET", "/v1/eid%4g", ERROR_INVALID_REQUEST },
+    { "GET", "/v1/%/eid", ERROR_INVALID_REQUEST },
+    { "GET", "/v1/eid%00", ERROR_INVALID_REQUEST },
+    { "GET", "/v1/%0aeid", ERROR_INVALID_REQUEST },
+    { "GET", "/v1/eid%7f", ERROR_INVALID_REQUEST },
+    { "GET", "/v1/eid%c3%a9", ERROR_INVALID_REQUEST },
+    { "GET", "/v1/eid\x80", ERROR_INVALID_REQUEST },
+
+    { "GET", "/v1/eid?x=1", ERROR_INVALID_REQUEST, ROUTE_EID, .says = "x" },
+    { "GET", "/v1/eid?x", ERROR_INVALID_REQUEST, ROUTE_EID, .says = "x" },
+    { "GET", "/v1/eid?limit=1", ERROR_INVALID_REQUEST, ROUTE_EID, .says = "limit" },
+    { "GET", "/v1/operations?limit=1&limit=2", ERROR_INVALID_REQUEST, ROUTE_OPERATIONS, .says = "limit" },
+    { "GET", "/v1/operations?limit=1&LIMIT=2", ERROR_INVALID_REQUEST, ROUTE_OPERATIONS, .says = "LIMIT" },
+    { "GET", "/v1/operations?limit=1&=2", ERROR_INVALID_REQUEST, ROUTE_OPERATIONS, .says = "" },
+    { "GET", "/v1/operations?before=" SIXTY_FOUR "5", ERROR_INVALID_REQUEST, ROUTE_OPERATIONS, .says = "before" },
+    { "GET", "/v1/operations?" SIXTY_FOUR "=1", ERROR_INVALID_REQUEST, ROUTE_OPERATIONS },
+    { "GET", "/v1/operations?limit=%00", ERROR_INVALID_REQUEST, ROUTE_OPERATIONS },
+    { "GET", "/v1/operations?%zz=1", ERROR_INVALID_REQUEST, ROUTE_OPERATIONS },
+}; // clang-format on
+
+static void match(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct route_match found;
+        struct error e = router_match(rows[i].method, rows[i].target, &found);
+
+        print_message("%s %s: %s\n", rows[i].method, rows[i].target, e.message);
+        assert_int_equal(e.code, rows[i].code);
+        assert_int_equal(found.route, rows[i].route);
+        assert_string_equal(found.param, rows[i].param ? rows[i].param : "");
+        if (rows[i].says)
+            assert_string_equal(e.code == ERROR_INVALID_REQUEST ? e.field : found.allow,
+                                rows[i].says);
+    }
+}
+
+static void query(void **state)
+{
+    struct route_match found;
+
+    (void)state;
+    assert_ok(router_match("GET", "http://lpm:80/v1/operations?limit=5&before=a%3d+b", &found));
+    assert_string_equal(router_query(&found, "limit"), "5");
+    assert_string_equal(router_query(&found, "before"), "a=+b");
+    assert_null(router_query(&found, "state"));
+    assert_string_equal(found.authority, "lpm:80");
+}
+
+static void who_may(void **state)
+{
+    struct route_match found;
+
+    (void)state;
+    assert_ok(router_match("GET", "/healthz", &found));
+    assert_true(found.is_open && !found.changes);
+    assert_ok(router_match("GET", "/v1/eid", &found));
+    assert_true(!found.is_open && !found.changes);
+    assert_ok(router_match("POST", "/v1/profiles/1/enable", &found));
+    assert_true(!found.is_open && found.changes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(match),
+        cmocka_unit_test(query),
+        cmocka_unit_test(who_may),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
