@@ -277,10 +277,10 @@ static struct error find_step(struct chat *chat, int failures, int timeout_ms, b
     bool quiet = false;
 
     for (int round = 0; failures > 0 && round < 12 && !chat->broken; round++) {
-        if (!quiet && !hush(chat))
-            break;
         if (now(chat) >= stop_limit(chat, cleaning))
             return stopping();
+        if (!quiet && !hush(chat))
+            break;
         quiet = false;
         if (!ask_at(chat, timeout_ms, cleaning)) {
             failures--;
