@@ -30,6 +30,8 @@ enum {
     /* A card that could not be read is tried again by itself after that, then less often. */
     RETRY_MIN_MS = 2000,
     RETRY_MAX_MS = 60000,
+    BUSY_PAUSE_MS = 500,
+    BUSY_MS = 25000,
     HINT_GAP_MS = 5000,
     WANTS_CARD = READ_EID | READ_PROFILES,
     WANTS_ALL = WANTS_CARD | READ_CONNECTIVITY,
@@ -67,6 +69,8 @@ struct worker {
     const char *list_by;
     int64_t reopen_at_ms, reopen_pause_ms;
     int64_t retry_at_ms, retry_pause_ms;
+    /* Since when the SIM says busy, as it does for seconds after a reset; 0: it does not. */
+    int64_t busy_since_ms;
     int64_t sample_at_ms, sampled_ms;
     /* Too large for a stack. */
     struct profile_list list;
@@ -114,6 +118,7 @@ static void note_identity(struct worker *worker)
 static void set_trouble(struct worker *worker, enum modem_state modem, const struct error *trouble)
 {
     bool changed = worker->now.modem != modem || worker->now.trouble.code != trouble->code;
+    bool says_more = strcmp(worker->now.trouble.message, trouble->message) != 0;
 
     worker->now.modem = modem;
     worker->now.trouble = *trouble;
@@ -121,16 +126,20 @@ static void set_trouble(struct worker *worker, enum modem_state modem, const str
               card_transport_name(worker->card));
     copy_text(worker->now.interface, sizeof worker->now.interface,
               card_interface_name(worker->card));
-    if (!changed)
+    if (changed || says_more)
+        publish(worker);
+    if (!changed && !says_more)
         return;
-    publish(worker);
-    if (trouble->code)
+    if (!changed)
+        log_debug("modem or card is still not ready", LOG_ERR(trouble));
+    else if (trouble->code)
         log_warning("modem or card is not ready, trying on", LOG_ERR(trouble));
     else
         log_info("modem and card are ready", LOG_STR("model", worker->now.model),
                  LOG_STR("transport", worker->now.transport),
                  LOG_STR("interface", worker->now.interface));
-    bus_publish(worker->bus, BUS_MODEM, NULL);
+    if (changed)
+        bus_publish(worker->bus, BUS_MODEM, NULL);
 }
 
 static void drop_list(struct worker *worker, const char *by)
@@ -252,6 +261,7 @@ static void open_modem(struct worker *worker)
     worker->reopen_pause_ms = REOPEN_MIN_MS;
     worker->retry_pause_ms = RETRY_MIN_MS;
     worker->retry_at_ms = 0;
+    worker->busy_since_ms = 0;
     worker->sample_at_ms = 0;
     worker->sim_sign = false;
     worker->other_card = true;
@@ -296,6 +306,21 @@ static void note_eid(struct worker *worker, const struct eid *eid)
     worker->other_card = false;
 }
 
+/* A SIM that starts is waited for, and so are those who read. */
+static bool keeps_busy(struct worker *worker, const struct error *sim)
+{
+    int64_t now_ms = clock_now_ms();
+
+    if (sim->code != ERROR_CARD_BUSY) {
+        worker->busy_since_ms = 0;
+        return false;
+    }
+    if (worker->busy_since_ms == 0)
+        worker->busy_since_ms = now_ms;
+    worker->retry_at_ms = now_ms + BUSY_PAUSE_MS;
+    return now_ms - worker->busy_since_ms < BUSY_MS;
+}
+
 /* One job for all of the card that somebody waits for or that the snapshot lacks. */
 static void read_card(struct worker *worker, unsigned wants)
 {
@@ -307,6 +332,8 @@ static void read_card(struct worker *worker, unsigned wants)
     if (!worker->now.has_list)
         wants |= READ_PROFILES;
     e = modem_check_sim(worker->modem);
+    if (keeps_busy(worker, &e))
+        return;
     if (!e.code)
         e = card_read(worker->card, wants & READ_EID ? &eid : NULL,
                       wants & READ_PROFILES ? &worker->list : NULL);
@@ -424,6 +451,7 @@ static bool work(struct worker *worker, int64_t *ret_until_ms)
     struct operation op;
     int64_t expiry_ms;
     unsigned wanted;
+    bool card_wanted;
 
     if (operations_next(worker->operations, &op, &expiry_ms)) {
         run_switch(worker, &op);
@@ -431,8 +459,9 @@ static bool work(struct worker *worker, int64_t *ret_until_ms)
     }
     take_signs(worker, now_ms);
     wanted = reads_wanted(worker->reads);
-    if (wanted & WANTS_CARD ||
-        ((!worker->now.has_eid || !worker->now.has_list) && worker->retry_at_ms <= now_ms)) {
+    card_wanted = wanted & WANTS_CARD || !worker->now.has_eid || !worker->now.has_list;
+    if ((wanted & WANTS_CARD && !worker->busy_since_ms) ||
+        (card_wanted && worker->retry_at_ms <= now_ms)) {
         read_card(worker, wanted & WANTS_CARD);
         return true;
     }
@@ -441,7 +470,7 @@ static bool work(struct worker *worker, int64_t *ret_until_ms)
         return true;
     }
     *ret_until_ms = sooner(worker->sample_at_ms, reads_deadline_ms(worker->reads));
-    if (!worker->now.has_eid || !worker->now.has_list)
+    if (card_wanted)
         *ret_until_ms = sooner(*ret_until_ms, worker->retry_at_ms);
     return false;
 }

@@ -304,7 +304,9 @@ def http(socket_path, method, path, headers=None, body=None, timeout=None):
         headers.setdefault("Content-Type", "application/json")
     connection = UnixConnection(str(socket_path), timeout or (TIMEOUT * 4 * SLOW))
     try:
-        connection.request(method, path, body=body, headers=headers)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            # A server that has refused the head may close before the body is through.
+            connection.request(method, path, body=body, headers=headers)
         response = connection.getresponse()
         data = response.read()
         names = {name.lower(): value for name, value in response.getheaders()}
