@@ -1,0 +1,289 @@
+#include "agent/modem/network.h"
+#include "tests/test.h"
+#include "tests/unit/scripted_modem.h"
+
+static struct scripted_modem modem;
+static struct chat chat;
+static struct network network;
+
+static void begin(const struct scripted_step *steps, size_t count, const struct quirk *quirk)
+{
+    memset(&chat, 0, sizeof chat);
+    scripted_init(&modem, steps, count);
+    chat_init(&chat, &scripted_ops, &modem);
+    chat.out_of_step = false;
+    chat.owed = 0;
+    network_init(&network, &chat, quirk);
+}
+
+#define OK "\r\nOK\r\n"
+#define NO "\r\nERROR\r\n"
+
+static const struct {
+    const char *what;
+    struct scripted_step steps[4];
+    size_t count;
+    enum registration registration;
+    enum technology technology;
+    int cause;
+} registrations[] = {
+    // clang-format off
+    { "5G first, and no more asked", { { "AT+C5GREG?", "+C5GREG: 2,1,\"00A1B2\",\"1\",11" OK } }, 1, REGISTRATION_HOME, TECHNOLOGY_NR, -1 },
+    { "LTE", { { "AT+C5GREG?", NO }, { "AT+CEREG?", "+CEREG: 2,5,\"1F00\",\"79D903\",7" OK } }, 2, REGISTRATION_ROAMING, TECHNOLOGY_LTE, -1 },
+    { "2G by CREG", { { "AT+C5GREG?", NO }, { "AT+CEREG?", "+CEREG: 2,0" OK }, { "AT+CGREG?", "+CGREG: 2,2" OK }, { "AT+CREG?", "+CREG: 2,1,\"1A2B\",\"2\",0" OK } }, 4, REGISTRATION_HOME, TECHNOLOGY_GSM, -1 },
+    { "one that names no technology, then one that does", { { "AT+C5GREG?", NO }, { "AT+CEREG?", NO }, { "AT+CGREG?", "+CGREG: 0,1" OK }, { "AT+CREG?", "+CREG: 2,5,\"1\",\"2\",2" OK } }, 4, REGISTRATION_HOME, TECHNOLOGY_3G, -1 },
+    { "denied wins over searching", { { "AT+C5GREG?", NO }, { "AT+CEREG?", "+CEREG: 3,3,,,,0,15" OK }, { "AT+CGREG?", "+CGREG: 2,2" OK }, { "AT+CREG?", "+CREG: 2,2" OK } }, 4, REGISTRATION_DENIED, TECHNOLOGY_UNKNOWN, 15 },
+    { "SMS only is not registered", { { "AT+C5GREG?", NO }, { "AT+CEREG?", "+CEREG: 2,6,\"1\",\"2\",7" OK }, { "AT+CGREG?", "+CGREG: 2,0" OK }, { "AT+CREG?", "+CREG: 2,0" OK } }, 4, REGISTRATION_SEARCHING, TECHNOLOGY_UNKNOWN, -1 },
+    { "all idle", { { "AT+C5GREG?", NO }, { "AT+CEREG?", "+CEREG: 2,0" OK }, { "AT+CGREG?", NO }, { "AT+CREG?", "+CREG: 2,4" OK } }, 4, REGISTRATION_IDLE, TECHNOLOGY_UNKNOWN, -1 },
+    { "nobody tells", { { "AT+C5GREG?", NO }, { "AT+CEREG?", NO }, { "AT+CGREG?", NO }, { "AT+CREG?", NO } }, 4, REGISTRATION_UNKNOWN, TECHNOLOGY_UNKNOWN, -1 },
+}; // clang-format on
+
+static void registrations_in_order(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(registrations); i++) {
+        struct connectivity c = { 0 };
+
+        print_message("%s\n", registrations[i].what);
+        begin(registrations[i].steps, registrations[i].count, quirks_find("", ""));
+        assert_ok(network_read_registration(&network, &c));
+        assert_int_equal(c.registration, registrations[i].registration);
+        assert_int_equal(c.technology, registrations[i].technology);
+        assert_int_equal(c.reject_cause, registrations[i].cause);
+        scripted_done(&modem);
+    }
+}
+
+static void what_is_refused_is_asked_once(void **state)
+{
+    static const struct scripted_step steps[] = {
+        { "AT+C5GREG?", "\r\n+CME ERROR: 4\r\n" },
+        { "AT+CEREG?", "+CEREG: 2,1,\"1\",\"2\",7" OK },
+        { "AT+CEREG?", "+CEREG: 2,1,\"1\",\"2\",7" OK },
+        { "AT+CESQ", NO },
+        { "AT+CSQ", "+CSQ: 20,99" OK },
+        { "AT+CSQ", "+CSQ: 21,99" OK },
+    };
+    struct connectivity c = { 0 };
+
+    (void)state;
+    begin(steps, ARRAY_LEN(steps), quirks_find("", ""));
+    assert_ok(network_read_registration(&network, &c));
+    assert_ok(network_read_registration(&network, &c));
+    assert_ok(network_read_signal(&network, &c));
+    assert_true(c.signal.rssi_dbm.known);
+    assert_float_equal(c.signal.rssi_dbm.value, -73, 0.01);
+    assert_ok(network_read_signal(&network, &c));
+    assert_float_equal(c.signal.rssi_dbm.value, -71, 0.01);
+    scripted_done(&modem);
+}
+
+static void busy_is_no_refusal(void **state)
+{
+    static const struct scripted_step steps[] = {
+        { "AT+CESQ", "\r\n+CME ERROR: 14\r\n" },
+        { "AT+CESQ", "+CESQ: 99,99,255,255,20,60" OK },
+    };
+    struct connectivity c = { 0 };
+
+    (void)state;
+    begin(steps, ARRAY_LEN(steps), quirks_find("", ""));
+    assert_ok(network_read_signal(&network, &c));
+    assert_false(c.signal.rsrp_dbm.known);
+    assert_ok(network_read_signal(&network, &c));
+    assert_true(c.signal.rsrp_dbm.known);
+    scripted_done(&modem);
+}
+
+static void the_vendors_sinr(void **state)
+{
+    static const struct scripted_step steps[] = {
+        { "AT+CESQ", "+CESQ: 99,99,255,255,20,60" OK },
+        { "AT+QCSQ", "+QCSQ: \"LTE\",-60,-81,160,-10" OK },
+        { "AT+CESQ", "+CESQ: 99,99,30,20,255,255" OK },
+        { "AT+QCSQ", "+QCSQ: \"WCDMA\",-60,-81,-5" OK },
+    };
+    struct connectivity c = { 0 };
+
+    (void)state;
+    begin(steps, ARRAY_LEN(steps), quirks_find("Quectel", "EC25"));
+    assert_ok(network_read_signal(&network, &c));
+    assert_true(c.signal.sinr_db.known);
+    assert_float_equal(c.signal.sinr_db.value, 12, 0.01);
+    assert_ok(network_read_signal(&network, &c));
+    assert_false(c.signal.sinr_db.known);
+    assert_float_equal(c.signal.rscp_dbm.value, -91, 0.01);
+    assert_float_equal(c.signal.ecno_db.value, -14.5, 0.01);
+    scripted_done(&modem);
+}
+
+static void operator_and_data(void **state)
+{
+    static const struct scripted_step steps[] = {
+        { "AT+COPS?", "+COPS: 0,2,\"26201\",7" OK },
+        { "AT+CGATT?", "+CGATT: 1" OK },
+        { "AT+CGPADDR", "+CGPADDR: 1,\"10.11.12.13\"\r\n+CGPADDR: 2,\"0.0.0.0\"" OK },
+        { "AT+CGATT?", "+CGATT: 0" OK },
+        { "AT+CGATT?", "+CGATT: 1" OK },
+        { "AT+CGPADDR", NO },
+        { "AT+CGPADDR=1", "+CGPADDR: 1,10.1.2.3" OK },
+    };
+    struct connectivity c = { .registration = REGISTRATION_HOME };
+
+    (void)state;
+    begin(steps, ARRAY_LEN(steps), quirks_find("", ""));
+    assert_ok(network_read_operator(&network, &c));
+    assert_string_equal(c.plmn, "26201");
+    assert_int_equal(c.technology, TECHNOLOGY_LTE);
+    assert_ok(network_read_data(&network, &c));
+    assert_true(connectivity_has_data(&c));
+    assert_int_equal(c.address_count, 1);
+    assert_ok(network_read_data(&network, &c));
+    assert_false(connectivity_has_data(&c));
+    assert_int_equal(c.address_count, 0);
+    assert_ok(network_read_data(&network, &c));
+    assert_string_equal(c.addresses[0], "10.1.2.3");
+    scripted_done(&modem);
+}
+
+#define EF_ICCID "+CRSM: 144,0,\"98211380007175100017\"" OK
+
+static void the_iccid_in_use(void **state)
+{
+    static const struct scripted_step steps[] = {
+        /* While the card is away a refusal tells nothing of the command. */
+        { "AT+CCID", NO },
+        { "AT+QCCID", NO },
+        { "AT+ICCID", NO },
+        { "AT+CRSM=176,12258,0,0,10", "\r\n+CME ERROR: 13\r\n" },
+        { "AT+CCID", NO },
+        { "AT+QCCID", "+QCCID: 89123108001757010071" OK },
+        { "AT+CCID", "\r\n+CME ERROR: 14\r\n" },
+    };
+    static const struct scripted_step none[] = {
+        { "AT+CCID", NO },
+        { "AT+QCCID", NO },
+        { "AT+ICCID", NO },
+        { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
+        { "AT+CCID", NO },
+        { "AT+QCCID", NO },
+        { "AT+ICCID", NO },
+        { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
+        { "AT+CCID", NO },
+        { "AT+QCCID", NO },
+        { "AT+ICCID", NO },
+        { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
+        { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
+        { "AT+CRSM=176,12258,0,0,10", "+CRSM: 148,4" OK },
+    };
+    struct iccid iccid = { "" };
+    bool cached = false;
+
+    (void)state;
+    begin(steps, ARRAY_LEN(steps), quirks_find("", ""));
+    assert_code(network_read_iccid(&network, &iccid, &cached), ERROR_CARD_BUSY);
+    assert_ok(network_read_iccid(&network, &iccid, &cached));
+    assert_true(cached);
+    assert_string_equal(iccid.text, "89123108001757010071");
+    assert_code(network_read_iccid(&network, &iccid, &cached), ERROR_CARD_BUSY);
+    scripted_done(&modem);
+
+    begin(none, ARRAY_LEN(none), quirks_find("", ""));
+    for (int i = 0; i < 4; i++) {
+        assert_ok(network_read_iccid(&network, &iccid, &cached));
+        assert_false(cached);
+    }
+    struct error e = network_read_iccid(&network, &iccid, &cached);
+    assert_int_equal(e.domain, ERROR_IN_CARD);
+    assert_int_equal(e.detail, 0x9404);
+    scripted_done(&modem);
+}
+
+static void the_imsi_stays_here(void **state)
+{
+    static const struct scripted_step steps[] = { { "AT+CIMI", "262011234567890" OK },
+                                                  { "AT+CIMI", "262011234567891" OK },
+                                                  { "AT+CIMI", "\r\n+CME ERROR: 10\r\n" } };
+    char one[NETWORK_HASH_LEN + 1];
+    char other[NETWORK_HASH_LEN + 1];
+
+    (void)state;
+    begin(steps, ARRAY_LEN(steps), quirks_find("", ""));
+    assert_ok(network_read_imsi_hash(&network, one));
+    assert_ok(network_read_imsi_hash(&network, other));
+    assert_int_equal(strlen(one), NETWORK_HASH_LEN);
+    assert_string_not_equal(one, other);
+    network_hash_imsi("262011234567890", other);
+    assert_string_equal(one, other);
+    assert_code(network_read_imsi_hash(&network, other), ERROR_CARD_ABSENT);
+    scripted_done(&modem);
+}
+
+static void an_answer_that_never_fits_is_unknown(void **state)
+{
+    static const struct scripted_step steps[] = {
+        { "AT+CESQ", OK },
+        { "AT+CESQ", OK },
+        { "AT+CESQ", NULL },
+    };
+    struct connectivity c = { 0 };
+
+    (void)state;
+    begin(steps, ARRAY_LEN(steps), quirks_find("", ""));
+    assert_ok(network_read_signal(&network, &c));
+    assert_code(network_read_signal(&network, &c), ERROR_MODEM_TIMEOUT);
+    scripted_done(&modem);
+}
+
+static void quirks_by_maker_and_model(void **state)
+{
+    static const struct {
+        const char *manufacturer, *model, *iccid, *sim_line;
+        bool lte_m;
+    } rows[] = {
+        { "Quectel", "BG96", "AT+QCCID", "+QUSIM: 1", true },
+        { "QUECTEL", "EC25", "AT+QCCID", "+QUSIM: 1", false },
+        { "Quectel", "RM500Q-GL", "AT+QCCID", "+QUSIM: 1", false },
+        { "u-blox", "SARA-R410M", "AT+CCID", "+UUSIMSTAT", false },
+        { "Telit", "LE910C1", "AT#CCID", "#QSS", false },
+        { "SIMCOM INCORPORATED", "SIM7600E", "AT+CICCID", NULL, false },
+        { "Sierra Wireless, Incorporated", "EM7565", "AT+ICCID", NULL, false },
+        { "Fibocom Wireless Inc.", "L610", "AT+CCID", NULL, false },
+        { "", "", "AT+CCID", NULL, false },
+        { "Somebody", "Something", "AT+CCID", NULL, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct quirk *quirk = quirks_find(rows[i].manufacturer, rows[i].model);
+        print_message("%s %s\n", rows[i].manufacturer, rows[i].model);
+        assert_string_equal(quirk->iccid[0], rows[i].iccid);
+        assert_int_equal(quirk->act8_is_lte_m, rows[i].lte_m);
+        if (rows[i].sim_line)
+            assert_string_equal(quirk->sim_line, rows[i].sim_line);
+        else
+            assert_null(quirk->sim_line);
+        assert_non_null(quirk->reset);
+    }
+    assert_int_equal(quirks_usb_rank(0x2C7C, 0x0125, 2), 0);
+    assert_int_equal(quirks_usb_rank(0x2C7C, 0x0125, -1), 1);
+    assert_int_equal(quirks_usb_rank(0x2C7C, 0x0125, 0), 2);
+    assert_int_equal(quirks_usb_rank(0x1546, 0x01A8, 0), -1); /* a GNSS receiver */
+    assert_int_equal(quirks_usb_rank(0x0403, 0x6001, 0), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(registrations_in_order),
+        cmocka_unit_test(what_is_refused_is_asked_once),
+        cmocka_unit_test(busy_is_no_refusal),
+        cmocka_unit_test(the_vendors_sinr),
+        cmocka_unit_test(operator_and_data),
+        cmocka_unit_test(the_iccid_in_use),
+        cmocka_unit_test(the_imsi_stays_here),
+        cmocka_unit_test(an_answer_that_never_fits_is_unknown),
+        cmocka_unit_test(quirks_by_maker_and_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
