@@ -124,6 +124,14 @@ static bool begins(const char *line, const char *with)
     return strncmp(line, with, strlen(with)) == 0;
 }
 
+static bool begins_with_one(const char *line, const char *const *with, size_t count)
+{
+    for (size_t i = 0; i < count && with[i]; i++)
+        if (begins(line, with[i]))
+            return true;
+    return false;
+}
+
 /* The card as the modem sees it, by an answer or by a line of its own. */
 static void note_sim(struct modem *modem, bool ready)
 {
@@ -157,17 +165,11 @@ static void on_unsolicited(void *ctx, const char *line)
         tell(modem, MODEM_EVENT_RESTARTED);
         return;
     }
-    if (modem->quirk->sim_line && begins(line, modem->quirk->sim_line)) {
+    if (begins_with_one(line, modem->quirk->sim_lines, QUIRK_COMMANDS_MAX))
         tell(modem, MODEM_EVENT_SIM);
-        return;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(hints); i++)
-        if (begins(line, hints[i])) {
-            tell(modem, MODEM_EVENT_HINT);
-            return;
-        }
+    else if (begins_with_one(line, hints, ARRAY_LEN(hints)))
+        tell(modem, MODEM_EVENT_HINT);
 }
-
 static const struct chat_ops chat_ops = { .read = read_port,
                                           .write = write_port,
                                           .wait = wait_port,
@@ -440,22 +442,22 @@ static struct error pause_until(struct modem *modem, int64_t until_ms)
     return ERROR_OK;
 }
 
-/* After a reset a card is busy for seconds. */
-static struct error await_sim(struct modem *modem)
+/* After a reset a card is busy for seconds. `sim` is what it said first. */
+static struct error await_sim(struct modem *modem, struct error sim)
 {
     int64_t deadline = clock_now_ms() + SIM_WAIT_MS;
 
-    for (;;) {
-        struct error e = check_sim(modem);
-        if (e.code != ERROR_CARD_BUSY || clock_now_ms() >= deadline)
+    while (sim.code == ERROR_CARD_BUSY && clock_now_ms() < deadline) {
+        struct error e = pause_until(modem, clock_now_ms() + SIM_PAUSE_MS);
+        if (e.code)
             return e;
-        struct error paused = pause_until(modem, clock_now_ms() + SIM_PAUSE_MS);
-        if (paused.code)
-            return paused;
+        sim = check_sim(modem);
     }
+    return sim;
 }
 
-static struct error set_up(struct modem *modem)
+/* `*ret_sim`: what the card said. */
+static struct error set_up(struct modem *modem, struct error *ret_sim)
 {
     struct error e = chat_wake(&modem->chat, WAKE_ATTEMPTS, WAKE_MS);
 
@@ -465,8 +467,12 @@ static struct error set_up(struct modem *modem)
         e = try(modem, "AT+CMEE=1", PLAIN_MS);
     if (!e.code)
         e = switch_radio_on(modem);
-    if (!e.code)
-        e = identify(modem);
+    if (e.code)
+        return e;
+    *ret_sim = check_sim(modem);
+    if (network_is_fatal(ret_sim))
+        return *ret_sim;
+    e = identify(modem);
     if (!e.code)
         e = try(modem, "AT+CGSN", PLAIN_MS);
     if (!e.code)
@@ -482,7 +488,7 @@ static struct error as_absent(struct error e)
     return e;
 }
 
-static struct error open_path(struct modem *modem, const char *path)
+static struct error open_path(struct modem *modem, const char *path, struct error *ret_sim)
 {
     struct error e = port_open(&modem->port, path, modem->options.baud);
 
@@ -495,13 +501,13 @@ static struct error open_path(struct modem *modem, const char *path)
     modem->settings_lost = false;
     modem->sim_seen = false;
     (void)snprintf(modem->identity.port, sizeof modem->identity.port, "%s", modem->port.device);
-    e = set_up(modem);
+    e = set_up(modem, ret_sim);
     if (e.code)
         modem_close(modem);
     return as_absent(e);
 }
 
-static struct error open_any(struct modem *modem)
+static struct error open_any(struct modem *modem, struct error *ret_sim)
 {
     char paths[PORT_CANDIDATES_MAX][PORT_PATH_MAX + 1];
     size_t count = port_find(paths);
@@ -509,7 +515,7 @@ static struct error open_any(struct modem *modem)
                                     "no modem is found on USB; set modem.port to its port");
 
     for (size_t i = 0; i < count; i++) {
-        struct error e = open_path(modem, paths[i]);
+        struct error e = open_path(modem, paths[i], ret_sim);
         if (!e.code || e.code == ERROR_SHUTTING_DOWN)
             return e;
         if (i == 0)
@@ -524,14 +530,15 @@ struct error modem_open(struct modem *modem)
         return error_make(ERROR_IN_AGENT, ERROR_SHUTTING_DOWN, 0, "the agent stops");
     modem_close(modem);
     modem->opening = true;
+    struct error sim = ERROR_OK;
     struct error e = strcmp(modem->options.port, "auto") == 0
-                         ? open_any(modem)
-                         : open_path(modem, modem->options.port);
+                         ? open_any(modem, &sim)
+                         : open_path(modem, modem->options.port, &sim);
     modem->opening = false;
     if (e.code)
         return e;
     modem->opened++;
-    e = await_sim(modem);
+    e = await_sim(modem, sim);
     /* Other errors of the card leave the modem open: it is there, and its owner asks again. */
     if (network_is_fatal(&e))
         modem_close(modem);

@@ -21,9 +21,12 @@ struct modem_guest {
     int fd;
     /* When turn() wants to be called at the latest; CLOCK_NEVER. */
     int64_t (*deadline_ms)(void *ctx);
-    /* Called when fd is readable or the deadline has come. False: the agent stops; what is on the
-     * wire gets until `stop grace`, then every call fails with ERROR_SHUTTING_DOWN. It never calls
-     * the modem. */
+    /* Called when fd is readable or the deadline has come; takes what made it so. It never calls the
+     * modem. False: the agent stops, and it is called no more. What is on the wire then gets 4 s
+     * (ERROR_MODEM_TIMEOUT when they are over: it may have been executed). After that, and for at
+     * most 1 s more, only what cleans up still goes out: the transports' close() and the APDU of
+     * MANAGE CHANNEL that closes, and AT+CFUN=1 of a cycle that was begun. Everything else is not
+     * sent and fails with ERROR_SHUTTING_DOWN. */
     bool (*turn)(void *ctx);
     void *ctx;
 };
@@ -71,9 +74,9 @@ struct modem_identity {
 struct modem *modem_new(const struct modem_options *options);
 void modem_free(struct modem *modem);
 
-/* One attempt: resolve, open, lock, set up (protocol.md 2, "Talking AT"). ERROR_MODEM_ABSENT (no
+/* One attempt: resolve, open, lock, set up, wait up to 30 s for the card. ERROR_MODEM_ABSENT (no
  * port, held by another process, no answer), ERROR_CARD_ABSENT and ERROR_SIM_LOCKED (the modem is
- * then open all the same), ERROR_CARD_BUSY, ERROR_SHUTTING_DOWN. */
+ * then open all the same, as with ERROR_CARD and ERROR_CARD_BUSY), ERROR_SHUTTING_DOWN. */
 MUST_CHECK struct error modem_open(struct modem *modem);
 bool modem_is_open(const struct modem *modem);
 void modem_close(struct modem *modem);

@@ -29,8 +29,8 @@ struct quirk {
     /* Which commands read the ICCID in use, in this order. */
     const char *iccid[QUIRK_ICCID_MAX];
     struct quirk_sinr sinr;
-    /* How an unsolicited line that tells of a SIM change begins. */
-    const char *sim_line;
+    /* How unsolicited lines that tell of a SIM change begin. */
+    const char *sim_lines[QUIRK_COMMANDS_MAX];
     const char *after_switch[QUIRK_COMMANDS_MAX];
     /* Restarts the whole modem. */
     const char *reset;

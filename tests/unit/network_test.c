@@ -249,8 +249,8 @@ static void quirks_by_maker_and_model(void **state)
         { "SIMCOM INCORPORATED", "SIM7600E", "AT+CICCID", NULL, false },
         { "Sierra Wireless, Incorporated", "EM7565", "AT+ICCID", NULL, false },
         { "Fibocom Wireless Inc.", "L610", "AT+CCID", NULL, false },
-        { "", "", "AT+CCID", NULL, false },
-        { "Somebody", "Something", "AT+CCID", NULL, false },
+        { "", "", "AT+CCID", "+QUSIM: 1", false },
+        { "Somebody", "Something", "AT+CCID", "+QUSIM: 1", false },
     };
 
     (void)state;
@@ -260,9 +260,9 @@ static void quirks_by_maker_and_model(void **state)
         assert_string_equal(quirk->iccid[0], rows[i].iccid);
         assert_int_equal(quirk->act8_is_lte_m, rows[i].lte_m);
         if (rows[i].sim_line)
-            assert_string_equal(quirk->sim_line, rows[i].sim_line);
+            assert_string_equal(quirk->sim_lines[0], rows[i].sim_line);
         else
-            assert_null(quirk->sim_line);
+            assert_null(quirk->sim_lines[0]);
         assert_non_null(quirk->reset);
     }
     assert_int_equal(quirks_usb_rank(0x2C7C, 0x0125, 2), 0);

@@ -1,0 +1,321 @@
+#define _XOPEN_SOURCE 700 /* pseudo-terminals */
+
+#include "agent/modem/modem.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "tests/test.h"
+
+/* The modem's side: served as the guest, so that one thread plays both. */
+static struct {
+    int master;
+    char port[64];
+    char line[600];
+    size_t len;
+    /* All lines that came, joined by a blank; AT alone left out. */
+    char heard[4096];
+    /* Answers that differ from OK. */
+    struct {
+        const char *line, *answer;
+    } answers[8];
+    bool stop;
+    unsigned events[4];
+} peer;
+
+static void say(const char *text)
+{
+    assert_int_equal(write(peer.master, text, strlen(text)), strlen(text));
+}
+
+static void answer(const char *line)
+{
+    size_t n = strlen(peer.heard);
+
+    if (strcmp(line, "AT") != 0)
+        (void)snprintf(peer.heard + n, sizeof peer.heard - n, "%s ", line);
+    for (size_t i = 0; i < ARRAY_LEN(peer.answers) && peer.answers[i].line; i++)
+        if (strcmp(line, peer.answers[i].line) == 0) {
+            say(peer.answers[i].answer);
+            return;
+        }
+    say("\r\nOK\r\n");
+}
+
+static bool turn(void *ctx)
+{
+    char bytes[256];
+    ssize_t n = read(peer.master, bytes, sizeof bytes);
+
+    (void)ctx;
+    for (ssize_t i = 0; i < n; i++) {
+        if (bytes[i] != '\r') {
+            assert_true(peer.len < sizeof peer.line - 1);
+            peer.line[peer.len++] = bytes[i];
+            continue;
+        }
+        peer.line[peer.len] = '\0';
+        peer.len = 0;
+        answer(peer.line);
+    }
+    return !peer.stop;
+}
+
+static void count_event(void *ctx, enum modem_event event)
+{
+    (void)ctx;
+    peer.events[event]++;
+}
+
+static int64_t never(void *ctx)
+{
+    (void)ctx;
+    return CLOCK_NEVER;
+}
+
+static void say_usual_things(void)
+{
+    static const char *const usual[][2] = {
+        { "AT+CGMI", "\r\nQuectel\r\n\r\nOK\r\n" },
+        { "AT+CGMM", "\r\n+CGMM: \"EC25\"\r\n\r\nOK\r\n" },
+        { "AT+CGMR", "\r\nEC25EFAR06A06M4G\r\n\r\nOK\r\n" },
+        { "AT+CFUN?", "\r\n+CFUN: 1\r\n\r\nOK\r\n" },
+        { "AT+CPIN?", "\r\n+CPIN: READY\r\n\r\nOK\r\n" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(usual); i++) {
+        peer.answers[i].line = usual[i][0];
+        peer.answers[i].answer = usual[i][1];
+    }
+}
+
+enum { CFUN = 3, CPIN = 4, EXTRA = 5 };
+
+static struct modem *begin(enum modem_reset_kind reset)
+{
+    static const char *const init[] = { "AT+QCFG=\"x\"" };
+    static const char *const program[] = { "/bin/sh", "-c", "exit 3", NULL };
+
+    memset(&peer, 0, sizeof peer);
+    peer.master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(peer.master >= 0);
+    assert_int_equal(grantpt(peer.master), 0);
+    assert_int_equal(unlockpt(peer.master), 0);
+    (void)snprintf(peer.port, sizeof peer.port, "%s", ptsname(peer.master));
+    say_usual_things();
+    struct modem_options options = {
+        .port = peer.port,
+        .baud = 115200,
+        .init = init,
+        .init_count = ARRAY_LEN(init),
+        .reset = reset,
+        .reset_command = "AT+MYRESET",
+        .reset_exec = program,
+        .guest = { .fd = peer.master, .turn = turn, .deadline_ms = never },
+        .on_event = count_event,
+    };
+    struct modem *modem = modem_new(&options);
+    assert_non_null(modem);
+    return modem;
+}
+
+static void end(struct modem *modem)
+{
+    modem_free(modem);
+    if (peer.master >= 0)
+        (void)close(peer.master);
+}
+
+/* Until `count` of `event` came, or too long. */
+static void idle_for(struct modem *modem, enum modem_event event, unsigned count)
+{
+    for (int i = 0; i < 20 && peer.events[event] < count; i++)
+        (void)modem_idle(modem, clock_now_ms() + 500);
+    assert_int_equal(peer.events[event], count);
+}
+
+static void set_up_says_all_that_is_wanted(void **state)
+{
+    struct modem *modem = begin(MODEM_RESET_NONE);
+    struct modem_counters counters;
+
+    (void)state;
+    assert_false(modem_is_open(modem));
+    assert_ok(modem_open(modem));
+    assert_true(modem_is_open(modem));
+    assert_string_equal(peer.heard,
+                        "ATE0 AT+CMEE=1 AT+CFUN? AT+CPIN? AT+CGMI AT+CGMM AT+CGMR AT+CGSN "
+                        "AT+COPS=3,2 AT+CREG=2 AT+CGREG=2 AT+CEREG=2 AT+C5GREG=2 "
+                        "AT+QCFG=\"x\" ");
+    assert_string_equal(modem_identity(modem)->manufacturer, "Quectel");
+    assert_string_equal(modem_identity(modem)->model, "EC25");
+    assert_string_equal(modem_identity(modem)->revision, "EC25EFAR06A06M4G");
+    assert_string_equal(modem_identity(modem)->port, peer.port);
+    modem_get_counters(modem, &counters);
+    assert_int_equal(counters.timeouts, 0);
+    modem_close(modem);
+    assert_false(modem_is_open(modem));
+    assert_code(modem_check_sim(modem), ERROR_MODEM_ABSENT);
+    assert_int_equal(peer.events[MODEM_EVENT_GONE], 0);
+    end(modem);
+}
+
+static void a_radio_left_off_and_a_locked_card(void **state)
+{
+    struct modem *modem = begin(MODEM_RESET_NONE);
+
+    (void)state;
+    peer.answers[CFUN].answer = "\r\n+CFUN: 4\r\n\r\nOK\r\n";
+    peer.answers[CPIN].answer = "\r\n+CPIN: PH-NET PIN\r\n\r\nOK\r\n";
+    assert_code(modem_open(modem), ERROR_SIM_LOCKED);
+    assert_true(modem_is_open(modem));
+    assert_non_null(strstr(peer.heard, "AT+CFUN? AT+CFUN=1 "));
+    peer.answers[CPIN].answer = "\r\n+CME ERROR: 10\r\n";
+    assert_code(modem_check_sim(modem), ERROR_CARD_ABSENT);
+    peer.answers[CPIN].answer = "\r\n+CME ERROR: 14\r\n";
+    assert_code(modem_check_sim(modem), ERROR_CARD_BUSY);
+    assert_int_equal(peer.events[MODEM_EVENT_SIM], 0);
+    peer.answers[CPIN].answer = "\r\n+CPIN: READY\r\n\r\nOK\r\n";
+    assert_ok(modem_check_sim(modem));
+    assert_int_equal(peer.events[MODEM_EVENT_SIM], 1);
+    assert_int_equal(peer.events[MODEM_EVENT_RESTARTED], 0);
+    end(modem);
+}
+
+static void lines_unasked_become_events(void **state)
+{
+    struct modem *modem = begin(MODEM_RESET_NONE);
+
+    (void)state;
+    assert_ok(modem_open(modem));
+    say("\r\n+CREG: 1,\"1A2B\",\"01A2D003\",7\r\n");
+    idle_for(modem, MODEM_EVENT_HINT, 1);
+    say("\r\n+QUSIM: 1\r\n");
+    idle_for(modem, MODEM_EVENT_SIM, 1);
+    say("\r\n+CPIN: NOT READY\r\n");
+    idle_for(modem, MODEM_EVENT_RESTARTED, 1);
+    idle_for(modem, MODEM_EVENT_SIM, 2);
+    say("\r\n+CPIN: READY\r\n");
+    idle_for(modem, MODEM_EVENT_SIM, 3);
+
+    peer.heard[0] = '\0';
+    say("\r\nRDY\r\n");
+    idle_for(modem, MODEM_EVENT_RESTARTED, 2);
+    assert_string_equal(peer.heard, "");
+    assert_ok(modem_check_sim(modem));
+    assert_non_null(strstr(peer.heard, "ATE0 AT+CMEE=1 AT+COPS=3,2 "));
+    assert_non_null(strstr(peer.heard, "AT+CPIN? "));
+    end(modem);
+}
+
+static void a_hang_up_is_told_at_once(void **state)
+{
+    struct modem *modem = begin(MODEM_RESET_NONE);
+
+    (void)state;
+    assert_ok(modem_open(modem));
+    (void)close(peer.master);
+    peer.master = -1;
+    assert_true(modem_idle(modem, clock_now_ms() + 60000));
+    assert_int_equal(peer.events[MODEM_EVENT_GONE], 1);
+    assert_int_equal(peer.events[MODEM_EVENT_RESTARTED], 1);
+    assert_false(modem_is_open(modem));
+    assert_code(modem_open(modem), ERROR_MODEM_ABSENT);
+    assert_int_equal(peer.events[MODEM_EVENT_GONE], 1);
+    end(modem);
+}
+
+static void after_the_stop_nothing_begins(void **state)
+{
+    struct modem *modem = begin(MODEM_RESET_CFUN);
+    struct transport *csim = modem_csim(modem);
+    struct transport_answer got;
+    static const uint8_t list[] = { 0x81, 0x18, 0x00, 0x00, 0xFF };
+    static const uint8_t close_channel[] = { 0x00, 0x70, 0x80, 0x01, 0x00 };
+
+    (void)state;
+    assert_ok(modem_open(modem));
+    peer.answers[EXTRA].line = "AT+CSIM=10,\"0070800100\"";
+    peer.answers[EXTRA].answer = "\r\n+CSIM: 4,\"9000\"\r\nOK\r\n";
+    peer.stop = true;
+    assert_ok(modem_check_sim(modem)); /* on the wire when the stop came */
+    assert_false(modem_idle(modem, clock_now_ms() + 60000));
+    assert_code(modem_check_sim(modem), ERROR_SHUTTING_DOWN);
+    assert_code(modem_cycle_radio(modem), ERROR_SHUTTING_DOWN);
+    assert_code(csim->ops->transmit(csim, list, sizeof list, CLOCK_NEVER, &got),
+                ERROR_SHUTTING_DOWN);
+    assert_code(modem_open(modem), ERROR_SHUTTING_DOWN);
+    assert_true(modem_is_open(modem));
+    /* The guest is called no more: nobody answers, but the line goes out. */
+    int64_t began = clock_now_ms();
+    assert_code(csim->ops->transmit(csim, close_channel, sizeof close_channel, began + 100, &got),
+                ERROR_MODEM_TIMEOUT);
+    peer.heard[0] = '\0';
+    (void)turn(NULL);
+    assert_non_null(strstr(peer.heard, "AT+CSIM=10,\"0070800100\" "));
+    end(modem);
+}
+
+static void the_reset_ladder(void **state)
+{
+    static const struct {
+        enum modem_reset_kind kind;
+        enum error_code code;
+        const char *heard;
+    } rows[] = {
+        { MODEM_RESET_NONE, ERROR_NOT_SWITCHED, "" },
+        { MODEM_RESET_CFUN, ERROR_NOT_SWITCHED, "" },
+        { MODEM_RESET_VENDOR, ERROR_NONE, "AT+CFUN=1,1 " },
+        { MODEM_RESET_COMMAND, ERROR_NONE, "AT+MYRESET " },
+        { MODEM_RESET_EXEC, ERROR_NOT_SWITCHED, "" }, /* the program fails */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct modem *modem = begin(rows[i].kind);
+
+        assert_ok(modem_open(modem));
+        peer.heard[0] = '\0';
+        struct error e = modem_reset(modem);
+        print_message("%s\n", e.message);
+        assert_int_equal(e.code, rows[i].code);
+        assert_string_equal(peer.heard, rows[i].heard);
+        end(modem);
+    }
+}
+
+static void a_radio_cycle_and_an_attach(void **state)
+{
+    struct modem *modem = begin(MODEM_RESET_CFUN);
+
+    (void)state;
+    assert_ok(modem_open(modem));
+    peer.heard[0] = '\0';
+    assert_ok(modem_cycle_radio(modem));
+    assert_string_equal(peer.heard, "AT+CFUN=0 AT+CFUN=1 ");
+    peer.heard[0] = '\0';
+    peer.answers[EXTRA].line = "AT+COPS?";
+    peer.answers[EXTRA].answer = "\r\n+COPS: 1,2,\"26201\",7\r\n\r\nOK\r\n";
+    assert_ok(modem_attach(modem));
+    assert_string_equal(peer.heard, "AT+COPS? AT+COPS=0 AT+CGATT=1 ");
+    peer.answers[EXTRA].answer = "\r\n+COPS: 0\r\n\r\nOK\r\n";
+    peer.heard[0] = '\0';
+    assert_ok(modem_attach(modem));
+    assert_string_equal(peer.heard, "AT+COPS? AT+CGATT=1 ");
+    end(modem);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(set_up_says_all_that_is_wanted),
+        cmocka_unit_test(a_radio_left_off_and_a_locked_card),
+        cmocka_unit_test(lines_unasked_become_events),
+        cmocka_unit_test(a_hang_up_is_told_at_once),
+        cmocka_unit_test(after_the_stop_nothing_begins),
+        cmocka_unit_test(the_reset_ladder),
+        cmocka_unit_test(a_radio_cycle_and_an_attach),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
