@@ -21,8 +21,7 @@ enum {
     SECRET_MAX = 4096,
     ALPN_MAX = 255,
     TLS_ERROR_MAX = 159,
-    REASON_FAILURE = 0x80,
-    REASON_KEEP_WILL = 0x04,
+    DISCONNECT_KEEP_WILL = 0x04,
     DISCONNECT_TIMEOUT_MS = 500,
     FILTERS = 3,
     QOS = 1,
@@ -60,52 +59,6 @@ static const struct link_limits no_limits = {
     .retain_available = true,
 };
 
-/* --- what a refusal means --- */
-
-static const char *connack_3_1_1(int code)
-{
-    static const char *const texts[] = { "",
-                                         "protocol version not accepted",
-                                         "client id refused",
-                                         "server not available",
-                                         "bad user name or password",
-                                         "not authorized" };
-
-    return code > 0 && (size_t)code < ARRAY_LEN(texts) ? texts[code] : NULL;
-}
-
-/* A code below 0 is Paho's own, 1 to 5 a CONNACK of 3.1.1, from 0x80 one of MQTT 5. */
-static const char *words_of(int code)
-{
-    const char *text = connack_3_1_1(code);
-
-    if (!text && code >= REASON_FAILURE)
-        text = MQTTReasonCode_toString((enum MQTTReasonCodes)code);
-    else if (!text)
-        text = MQTTAsync_strerror(code);
-    return text ? text : "unknown reason";
-}
-
-static enum link_verdict verdict_of(int code)
-{
-    switch (code) {
-    case 1:
-    case MQTTREASONCODE_UNSUPPORTED_PROTOCOL_VERSION:
-        return LINK_OLDER;
-    case 2:
-    case 4:
-    case 5:
-    case MQTTREASONCODE_CLIENT_IDENTIFIER_NOT_VALID:
-    case MQTTREASONCODE_BAD_USER_NAME_OR_PASSWORD:
-    case MQTTREASONCODE_NOT_AUTHORIZED:
-    case MQTTREASONCODE_BANNED:
-    case MQTTREASONCODE_BAD_AUTHENTICATION_METHOD:
-        return LINK_REFUSED;
-    default:
-        return LINK_TROUBLE;
-    }
-}
-
 /* --- Paho's call-backs: write down and wake --- */
 
 static void tell_failure(struct link *link, const char *what, int code, const char *detail)
@@ -114,11 +67,11 @@ static void tell_failure(struct link *link, const char *what, int code, const ch
     /* The first reason is the one that counts. */
     if (!link->news.failed) {
         link->news.failed = true;
-        link->news.verdict = verdict_of(code);
-        if (!detail && code < 0 && link->tls_error[0])
+        link->news.verdict = reason_verdict(code);
+        if (code < 0 && link->tls_error[0])
             detail = link->tls_error;
         (void)snprintf(link->news.why, sizeof link->news.why, "%s: %s (%d)%s%s", what,
-                       words_of(code), code, detail ? ": " : "", detail ? detail : "");
+                       reason_text(code), code, detail ? ": " : "", detail ? detail : "");
     }
     pthread_mutex_unlock(&link->lock);
     link->calls.wake(link->calls.ctx);
@@ -324,11 +277,14 @@ static void on_close_failure5(void *ctx, MQTTAsync_failureData5 *data)
     tell_closed(ctx);
 }
 
-/* OpenSSL's own words, for the log: the last line says what was wrong. */
+/* OpenSSL's own words, for the log, without the thread's number in front: the last line says what
+ * was wrong. */
 static int on_tls_error(const char *text, size_t len, void *ctx)
 {
     struct link *link = ctx;
+    const char *at = strstr(text, ":error:");
 
+    text = at ? at + strlen(":error:") : text;
     pthread_mutex_lock(&link->lock);
     (void)snprintf(link->tls_error, sizeof link->tls_error, "%.*s", (int)strcspn(text, "\n"), text);
     pthread_mutex_unlock(&link->lock);
@@ -502,7 +458,8 @@ static int min_int(int a, int b)
 
 static struct error paho_error(const char *what, int code)
 {
-    return error_make(ERROR_IN_AGENT, ERROR_INTERNAL, 0, "%s: %s (%d)", what, words_of(code), code);
+    return error_make(ERROR_IN_AGENT, ERROR_INTERNAL, 0, "%s: %s (%d)", what, reason_text(code),
+                      code);
 }
 
 static struct error create_handle(struct link *link)
@@ -726,11 +683,6 @@ enum link_sent link_send(struct link *link, const struct outbox_row *row)
                : LINK_NOT_NOW;
 }
 
-const char *link_reason_text(int reason)
-{
-    return words_of(reason);
-}
-
 /* 3.1.1 has no reason code: its disconnect is always a goodbye to the will. */
 void link_disconnect(struct link *link, bool keep_will)
 {
@@ -741,7 +693,7 @@ void link_disconnect(struct link *link, bool keep_will)
     options.timeout = DISCONNECT_TIMEOUT_MS;
     options.context = link;
     if (link->version == LINK_MQTT_5) {
-        options.reasonCode = keep_will ? REASON_KEEP_WILL : MQTTREASONCODE_SUCCESS;
+        options.reasonCode = keep_will ? DISCONNECT_KEEP_WILL : MQTTREASONCODE_SUCCESS;
         options.onSuccess5 = on_closed5;
         options.onFailure5 = on_close_failure5;
     } else {

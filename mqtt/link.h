@@ -6,6 +6,7 @@
 
 #include "agent/base/error.h"
 #include "mqtt/outbox.h"
+#include "mqtt/reason.h"
 
 /* One connection to the broker at a time, over Paho's asynchronous client: a fresh handle for each
  * attempt. One thread calls these functions; Paho may block in any of them while it resolves a
@@ -44,20 +45,7 @@ struct link_calls {
     void *ctx;
 };
 
-enum link_verdict {
-    /* LINK_TROUBLE: a try later may succeed. */
-    LINK_TROUBLE = 0,
-    /* LINK_OLDER: the broker speaks only 3.1.1. */
-    LINK_OLDER,
-    /* LINK_REFUSED: who we are or what we may is refused; waiting does not cure it. */
-    LINK_REFUSED,
-};
-
-enum {
-    LINK_WHY_MAX = 255,
-    /* Unspecified error: what stands for LINK_NEVER among the reasons. */
-    LINK_REASON_UNSENDABLE = 0x80,
-};
+enum { LINK_WHY_MAX = 255 };
 
 /* What the server told in its CONNACK, with what holds when it told nothing. */
 struct link_limits {
@@ -81,7 +69,7 @@ struct link_news {
     bool failed;
     /* The end that link_disconnect() asked for. */
     bool closed;
-    enum link_verdict verdict;
+    enum reason_verdict verdict;
     char why[LINK_WHY_MAX + 1];
     struct link_limits limits;
     size_t ack_count;
@@ -113,8 +101,6 @@ enum link_sent {
 };
 
 enum link_sent link_send(struct link *link, const struct outbox_row *row);
-/* In words; of the reasons of an ack. */
-const char *link_reason_text(int reason);
 /* Ends the connection: `keep_will` as on trouble (the will goes out), else as a goodbye. */
 void link_disconnect(struct link *link, bool keep_will);
 /* Gives the handle up, whatever its state. Nothing is called any more afterwards. */

@@ -149,7 +149,7 @@ static void log_trouble(struct mqtt *mqtt, const char *why, int64_t wait_ms)
 }
 
 /* The handle is given up, and the next try is due after the wait that `verdict` asks for. */
-static void wait_for_next_try(struct mqtt *mqtt, enum link_verdict verdict, const char *why)
+static void wait_for_next_try(struct mqtt *mqtt, enum reason_verdict verdict, const char *why)
 {
     int64_t now_ms = clock_now_ms();
     int64_t wait_ms;
@@ -162,15 +162,15 @@ static void wait_for_next_try(struct mqtt *mqtt, enum link_verdict verdict, cons
     tell_offline(mqtt->tell);
     link_drop(mqtt->link);
     post_lost(mqtt->post);
-    wait_ms = verdict == LINK_REFUSED ? backoff_longest_ms(&mqtt->backoff, chance())
-                                      : backoff_next_ms(&mqtt->backoff, chance());
+    wait_ms = verdict == REASON_REFUSED ? backoff_longest_ms(&mqtt->backoff, chance())
+                                        : backoff_next_ms(&mqtt->backoff, chance());
     if (why)
         log_trouble(mqtt, why, wait_ms);
     enter(mqtt, STEP_WAITING, clock_now_ms() + wait_ms);
 }
 
 /* What the link's end means depends on whether we wanted it. */
-static void link_failed(struct mqtt *mqtt, enum link_verdict verdict, const char *why)
+static void link_failed(struct mqtt *mqtt, enum reason_verdict verdict, const char *why)
 {
     if (mqtt->stopping)
         enter(mqtt, STEP_ENDED, CLOCK_NEVER);
@@ -207,7 +207,7 @@ static void begin_connect(struct mqtt *mqtt)
         e = link_connect(mqtt->link, version_of(mqtt), will);
     free(will);
     if (e.code)
-        wait_for_next_try(mqtt, LINK_TROUBLE, e.message);
+        wait_for_next_try(mqtt, REASON_TROUBLE, e.message);
     else
         enter(mqtt, STEP_CONNECTING, clock_now_ms() + CONNECT_MS);
 }
@@ -223,7 +223,7 @@ static void on_connected(struct mqtt *mqtt, const struct link_news *news)
     mqtt->limits = news->limits;
     e = link_subscribe(mqtt->link);
     if (e.code)
-        link_failed(mqtt, LINK_TROUBLE, e.message);
+        link_failed(mqtt, REASON_TROUBLE, e.message);
     else
         enter(mqtt, STEP_SUBSCRIBING, clock_now_ms() + SUBSCRIBE_MS);
 }
@@ -258,8 +258,7 @@ static void take_ack(struct mqtt *mqtt, const struct link_ack *ack)
     if (post_acked(mqtt->post, ack->number, ack->reason, now_ms) == OUTBOX_SET_ASIDE &&
         quiet_lets(&mqtt->aside, now_ms, &unsaid))
         log_warning("the broker refused a message: set aside",
-                    LOG_STR("why", link_reason_text(ack->reason)),
-                    LOG_NUM("count", mqtt->aside.count));
+                    LOG_STR("why", reason_text(ack->reason)), LOG_NUM("count", mqtt->aside.count));
 }
 
 static void on_older(struct mqtt *mqtt)
@@ -273,8 +272,8 @@ static void on_older(struct mqtt *mqtt)
 static void take_failure(struct mqtt *mqtt, const struct link_news *news)
 {
     if (mqtt->step == STEP_CLOSING)
-        link_failed(mqtt, LINK_TROUBLE, NULL);
-    else if (news->verdict == LINK_OLDER && version_of(mqtt) == LINK_MQTT_5 &&
+        link_failed(mqtt, REASON_TROUBLE, NULL);
+    else if (news->verdict == REASON_OLDER && version_of(mqtt) == LINK_MQTT_5 &&
              mqtt->config->mqtt.version == CONFIG_MQTT_AUTO && !mqtt->stopping)
         on_older(mqtt);
     else
@@ -291,7 +290,7 @@ static void take_news(struct mqtt *mqtt)
     if (news.failed)
         take_failure(mqtt, &news);
     else if (news.closed && mqtt->step == STEP_CLOSING)
-        link_failed(mqtt, LINK_TROUBLE, NULL);
+        link_failed(mqtt, REASON_TROUBLE, NULL);
     else if (news.connected && mqtt->step == STEP_CONNECTING)
         on_connected(mqtt, &news);
     else if (news.subscribed && mqtt->step == STEP_SUBSCRIBING)
@@ -318,7 +317,7 @@ static void send_rows(struct mqtt *mqtt)
             post_returned(mqtt->post, number);
             return;
         case LINK_NEVER:
-            take_ack(mqtt, &(struct link_ack){ number, LINK_REASON_UNSENDABLE });
+            take_ack(mqtt, &(struct link_ack){ number, REASON_FAILURE });
             break;
         }
     }
@@ -398,7 +397,7 @@ static void step_goodbye(struct mqtt *mqtt, int64_t now_ms)
 static void step_with_deadline(struct mqtt *mqtt, int64_t now_ms)
 {
     if (now_ms >= mqtt->deadline_ms)
-        link_failed(mqtt, LINK_TROUBLE,
+        link_failed(mqtt, REASON_TROUBLE,
                     mqtt->step == STEP_CLOSING ? NULL : "no answer from the broker in time");
 }
 

@@ -4,12 +4,11 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
+#include "mqtt/reason.h"
 
 enum {
     /* PUBLISH around topic and payload: fixed header 5, lengths and id 4, properties 4 + 3. */
     PACKET_AROUND = 5 + 4 + 4 + 3,
-    REASON_FAILURE = 0x80,
-    REASON_QUOTA = 0x97,
     QUOTA_DOUBLINGS = 9,
 };
 
@@ -258,7 +257,7 @@ enum outbox_ack outbox_acked(struct outbox *outbox, int64_t number, int reason, 
         return OUTBOX_DELIVERED;
     }
     /* A response is sent once at most. */
-    if (reason != REASON_QUOTA || (*at)->message.class == OUTBOX_RESPONSE) {
+    if (reason != REASON_QUOTA_EXCEEDED || (*at)->message.class == OUTBOX_RESPONSE) {
         set_aside(outbox, at);
         return OUTBOX_SET_ASIDE;
     }

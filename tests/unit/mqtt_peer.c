@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -100,6 +101,8 @@ void peer_broker_again(struct peer_broker *broker)
     broker->pid = fork();
     assert_true(broker->pid >= 0);
     if (broker->pid == 0) {
+        /* A test that fails must not leave it behind. */
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         execl("/usr/sbin/mosquitto", "mosquitto", "-c", path, (char *)NULL);
         _exit(127);
     }

@@ -1,0 +1,41 @@
+#include "mqtt/reason.h"
+#include "tests/test.h"
+
+static void what_a_code_means(void **state)
+{
+    static const struct {
+        int code;
+        enum reason_verdict verdict;
+        const char *text;
+    } rows[] = {
+        // clang-format off
+        { 1, REASON_OLDER, "protocol version not accepted" },
+        { 2, REASON_REFUSED, "client id refused" },
+        { 3, REASON_TROUBLE, "server not available" },
+        { 4, REASON_REFUSED, "bad user name or password" },
+        { 5, REASON_REFUSED, "not authorized" },
+        { 6, REASON_TROUBLE, "unknown reason" },
+        { 0x84, REASON_OLDER, "Unsupported Protocol Version" },
+        { 0x86, REASON_REFUSED, "Bad user name or password" },
+        { 0x87, REASON_REFUSED, "Not authorized" },
+        { 0x89, REASON_TROUBLE, "Server busy" },
+        { 0x97, REASON_TROUBLE, "Quota exceeded" },
+        { 0xFF, REASON_TROUBLE, "unknown reason" },
+        { -3, REASON_TROUBLE, "Disconnected" },
+        { -9999, REASON_TROUBLE, "unknown reason" },
+        { 0, REASON_TROUBLE, "unknown reason" },
+    }; // clang-format on
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        print_message("%d: %s\n", rows[i].code, reason_text(rows[i].code));
+        assert_int_equal(reason_verdict(rows[i].code), rows[i].verdict);
+        assert_string_equal(reason_text(rows[i].code), rows[i].text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(what_a_code_means) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
