@@ -481,20 +481,21 @@ static int64_t next_deadline(const struct http *http)
     return deadline_ms;
 }
 
+/* How long to wait: until `deadline_ms`, or until the library wants to be run. */
 static int poll_ms(struct http *http, int64_t deadline_ms)
 {
     int ms = clock_poll_ms(deadline_ms);
 
     for (size_t i = 0; i < http->door_count; i++) {
+        struct door *door = &http->doors[i];
         MHD_UNSIGNED_LONG_LONG door_ms;
 
-        if (http->doors[i].due)
-            return 0;
-        if (MHD_get_timeout(http->doors[i].daemon, &door_ms) == MHD_YES &&
-            (ms < 0 || door_ms < (MHD_UNSIGNED_LONG_LONG)ms)) {
-            http->doors[i].due = door_ms == 0;
-            ms = (int)door_ms;
-        }
+        /* No time-out of the library's is in use, so it only says whether it has work now: more of
+         * a request that it has read, or a connection to clean up. */
+        if (MHD_get_timeout(door->daemon, &door_ms) == MHD_YES && door_ms == 0)
+            door->due = true;
+        if (door->due)
+            ms = 0;
     }
     return ms;
 }
