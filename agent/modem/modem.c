@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/log.h"
 #include "agent/modem/at_fields.h"
 #include "agent/modem/at_network.h"
 #include "agent/modem/at_sim.h"
@@ -17,6 +18,7 @@
 #include "agent/modem/port.h"
 #include "agent/modem/program.h"
 #include "agent/modem/quirks.h"
+#include "agent/modem/trace.h"
 
 enum {
     PLAIN_MS = 5000,
@@ -37,6 +39,7 @@ struct modem {
     struct csim csim;
     struct cgla cgla;
     struct network network;
+    struct trace *trace; /* NULL: none */
     uint64_t opened;
     /* When guest.turn() said that the agent stops. */
     int64_t stopped_ms;
@@ -170,13 +173,22 @@ static void on_unsolicited(void *ctx, const char *line)
     else if (begins_with_one(line, hints, ARRAY_LEN(hints)))
         tell(modem, MODEM_EVENT_HINT);
 }
+static void write_trace(void *ctx, bool sent, const char *line)
+{
+    const struct modem *modem = ctx;
+
+    if (modem->trace)
+        trace_write(modem->trace, sent, line);
+}
+
 static const struct chat_ops chat_ops = { .read = read_port,
                                           .write = write_port,
                                           .wait = wait_port,
                                           .now_ms = chat_now,
                                           .stopped_ms = stopped,
                                           .unsolicited = on_unsolicited,
-                                          .broken = lose_port };
+                                          .broken = lose_port,
+                                          .trace = write_trace };
 
 /* --- life --- */
 
@@ -195,6 +207,12 @@ struct modem *modem_new(const struct modem_options *options)
     csim_init(&modem->csim, &modem->chat);
     cgla_init(&modem->cgla, &modem->chat);
     network_init(&modem->network, &modem->chat, modem->quirk);
+    if (options->trace) {
+        modem->trace = trace_new(options->trace);
+        if (!modem->trace)
+            log_warning("the AT trace cannot be written; going on without it",
+                        LOG_STR("file", options->trace));
+    }
     return modem;
 }
 
@@ -203,6 +221,7 @@ void modem_free(struct modem *modem)
     if (!modem)
         return;
     port_close(&modem->port);
+    trace_free(modem->trace);
     free(modem);
 }
 
@@ -396,17 +415,29 @@ static struct error restore_settings(struct modem *modem)
     return e;
 }
 
-static struct error check_sim(struct modem *modem)
+static struct error ask_pin(struct modem *modem, const struct chat_answer **ret)
 {
     struct chat_command command = { .text = "AT+CPIN?",
                                     .prefix = "+CPIN",
                                     .needs_line = true,
                                     .repeatable = true,
                                     .deadline_ms = clock_now_ms() + PLAIN_MS };
+
+    return chat_run(&modem->chat, &command, ret);
+}
+
+static struct error check_sim(struct modem *modem)
+{
     const struct chat_answer *answer = NULL;
     enum at_pin pin = AT_PIN_WAIT;
-    struct error e = chat_run(&modem->chat, &command, &answer);
+    struct error e = ask_pin(modem, &answer);
 
+    /* A modem that started over in silence says ERROR where it could say why. */
+    if (e.domain == ERROR_IN_MODEM && e.detail == ERROR_FINAL_ERROR) {
+        e = try(modem, "AT+CMEE=1", PLAIN_MS);
+        if (!e.code)
+            e = ask_pin(modem, &answer);
+    }
     if (network_is_fatal(&e))
         return e;
     if (e.code) {

@@ -59,6 +59,8 @@ struct modem_options {
     } reset;
     const char *reset_command;     /* MODEM_RESET_COMMAND */
     const char *const *reset_exec; /* MODEM_RESET_EXEC, NULL-terminated */
+    /* A ring file of the AT dialogue, redacted; NULL: none. */
+    const char *trace;
     struct modem_guest guest;
     /* Called on the worker's thread, in the middle of a wait: only notes. */
     void (*on_event)(void *ctx, enum modem_event event);

@@ -1,0 +1,132 @@
+#include "agent/modem/trace.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/macros.h"
+
+struct trace {
+    int fd;
+    size_t size;
+    char path[PATH_MAX];
+};
+
+/* An ICCID has 18 digits at least, an IMSI 14; anything shorter names nobody. */
+enum { IDENTITY_MIN = 14, IDENTITY_SHOWN = 4 };
+
+static bool is_secret(const char *line)
+{
+    static const char *const commands[] = { "AT+CGAUTH=", "AT+CPIN=",   "AT+CPWD=",    "AT+CLCK=",
+                                            "AT+QICSGP=", "AT#PDPAUTH", "AT+UAUTHREQ=" };
+
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strncasecmp(line, commands[i], strlen(commands[i])) == 0)
+            return true;
+    return false;
+}
+
+static void hide(char *from, size_t len)
+{
+    if (len > IDENTITY_SHOWN)
+        memset(from, 'x', len - IDENTITY_SHOWN);
+}
+
+/* In an APDU an ICCID (5A 0A) may have letters among its digits. */
+static void hide_tagged(char *text)
+{
+    enum { TAG = 4, DIGITS = 20 };
+
+    for (char *at = text; *at; at++) {
+        if (strncasecmp(at, "5A0A", TAG) != 0)
+            continue;
+        size_t len = strspn(at + TAG, "0123456789ABCDEFabcdef");
+        hide(at + TAG, len < DIGITS ? len : DIGITS);
+    }
+}
+
+void trace_redact(const char *line, char *ret, size_t size)
+{
+    (void)snprintf(ret, size, "%s", line);
+    if (is_secret(ret)) {
+        char *equals = strchr(ret, '=');
+        if (equals)
+            equals[1] = '\0';
+        return;
+    }
+    hide_tagged(ret);
+    for (char *at = ret; *at;) {
+        size_t len = strspn(at, "0123456789");
+        if (len >= IDENTITY_MIN)
+            hide(at, len);
+        at += len ? len : 1;
+    }
+}
+
+static bool begin(struct trace *trace, int flags)
+{
+    struct stat st;
+
+    trace->fd = open(trace->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags,
+                     S_IRUSR | S_IWUSR);
+    trace->size = trace->fd >= 0 && fstat(trace->fd, &st) == 0 ? (size_t)st.st_size : 0;
+    return trace->fd >= 0;
+}
+
+struct trace *trace_new(const char *path)
+{
+    struct trace *trace = calloc(1, sizeof *trace);
+
+    if (!trace)
+        return NULL;
+    trace->fd = -1;
+    int n = snprintf(trace->path, sizeof trace->path, "%s", path);
+    if (n < 0 || (size_t)n > sizeof trace->path - sizeof ".old" || !begin(trace, 0)) {
+        free(trace);
+        return NULL;
+    }
+    return trace;
+}
+
+void trace_free(struct trace *trace)
+{
+    if (!trace)
+        return;
+    if (trace->fd >= 0)
+        (void)close(trace->fd);
+    free(trace);
+}
+
+static void turn_over(struct trace *trace)
+{
+    char old[PATH_MAX];
+
+    (void)close(trace->fd);
+    (void)snprintf(old, sizeof old, "%.*s.old", (int)(sizeof old - sizeof ".old"), trace->path);
+    (void)rename(trace->path, old);
+    (void)begin(trace, O_TRUNC); /* where it fails, tracing is over */
+}
+
+void trace_write(struct trace *trace, bool sent, const char *line)
+{
+    char redacted[TRACE_LINE_MAX];
+    char stamp[CLOCK_TEXT_LEN + 1];
+    char text[TRACE_LINE_MAX + CLOCK_TEXT_LEN + 8];
+
+    if (trace->fd < 0)
+        return;
+    trace_redact(line, redacted, sizeof redacted);
+    clock_to_text(clock_utc_ms(), stamp);
+    int n = snprintf(text, sizeof text, "%s %c %s\n", stamp, sent ? '>' : '<', redacted);
+    if (trace->size + (size_t)n > TRACE_SIZE_MAX)
+        turn_over(trace);
+    ssize_t written = trace->fd >= 0 ? write(trace->fd, text, (size_t)n) : 0;
+    if (written > 0)
+        trace->size += (size_t)written;
+}
