@@ -46,7 +46,8 @@ static struct error unix_address(const char *path, const char *suffix, struct so
         return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
                           "the path of a socket has at most %zu characters: %s",
                           sizeof ret->sun_path - strlen(suffix) - 1, path);
-    (void)snprintf(ret->sun_path, sizeof ret->sun_path, "%s%s", path, suffix);
+    memcpy(ret->sun_path, path, strlen(path));
+    memcpy(ret->sun_path + strlen(path), suffix, strlen(suffix));
     return ERROR_OK;
 }
 
@@ -228,7 +229,7 @@ struct error door_open_tcp(const char *listen_on, bool is_public, int *ret_fd)
 
 struct error door_read_tokens(const char *path, struct auth_tokens *ret)
 {
-    struct error e = ERROR_OK;
+    struct error e;
     struct stat found;
     char *text = NULL;
     size_t len = 0;

@@ -1,5 +1,6 @@
 #include "api/request.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -42,13 +43,12 @@ static void refuse(struct request *request, struct error e)
 static bool join(struct request *request, enum header header, const char *value)
 {
     const char *before = request->call.headers[header];
-    char *both = malloc(strlen(before) + strlen(value) + 3);
+    size_t size = strlen(before) + strlen(value) + sizeof ", ";
+    char *both = malloc(size);
 
     if (!both)
         return false;
-    strcpy(both, before);
-    strcat(both, ", ");
-    strcat(both, value);
+    (void)snprintf(both, size, "%s, %s", before, value);
     free(request->joined[header]);
     request->joined[header] = both;
     request->call.headers[header] = both;

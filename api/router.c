@@ -12,8 +12,8 @@ static const struct row {
     enum route route;
     /* "{}" takes any segment that is not empty. */
     const char *segments[SEGMENTS_MAX + 1];
-    bool posts, is_open;
     const char *query[ROUTER_QUERY_MAX];
+    bool posts, is_open;
 } rows[] = {
     // clang-format off
     { ROUTE_HEALTHZ, { "healthz" }, .is_open = true },
@@ -73,7 +73,7 @@ static struct error split(const char *path, size_t len, struct segments *ret)
         const char *slash = memchr(path + 1, '/', (size_t)(end - path - 1));
         const char *stop = slash ? slash : end;
         char text[ROUTER_PARAM_MAX + 1];
-        size_t n;
+        size_t n = 0;
         struct error e = decode(path + 1, (size_t)(stop - path - 1), text, ROUTER_PARAM_MAX, &n);
 
         if (e.code)
@@ -125,7 +125,7 @@ static struct error add_parameter(const struct row *row, const char *pair, size_
                                   struct route_match *ret)
 {
     const char *equals = memchr(pair, '=', len);
-    size_t name_len = equals ? (size_t)(equals - pair) : len, n;
+    size_t name_len = equals ? (size_t)(equals - pair) : len, n = 0;
     char name[ROUTER_NAME_MAX + 1], value[ROUTER_VALUE_MAX + 1] = "";
     struct error e = decode(pair, name_len, name, ROUTER_NAME_MAX, &n);
 
