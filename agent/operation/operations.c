@@ -328,10 +328,14 @@ static enum admission admit_new(struct operations *ops, const struct operation_r
         op.problem = *ret_problem;
         op.ended_utc_ms = op.ends_by_utc_ms = op.created_utc_ms;
     }
-    *ret = op;
-    /* A refused REST request leaves nothing behind: its client has the answer in hand. */
-    if (!ret_problem->error.code || request->channel == CHANNEL_MQTT)
+    /* A refused REST request leaves nothing behind: its client has the answer in hand. Nor does a
+     * refusal by a stopping agent: the same id may come again. */
+    if (!ret_problem->error.code ||
+        (request->channel == CHANNEL_MQTT && ret_problem->error.code != ERROR_SHUTTING_DOWN))
         *ret_told = add(ops, &op);
+    else
+        op.rev = 0;
+    *ret = op;
     if (ret_problem->error.code)
         return ADMISSION_REFUSED;
     return done ? ADMISSION_DONE : ADMISSION_ACCEPTED;

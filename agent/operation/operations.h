@@ -25,8 +25,8 @@ void operations_free(struct operations *ops);
 void operations_set_wake(struct operations *ops, void (*wake)(void *ctx), void *ctx);
 
 enum admission {
-    /* ADMISSION_REFUSED: `problem` says why. MQTT: also kept as an operation that ended `rejected`,
-     * except key-reused, which has rev 0. */
+    /* ADMISSION_REFUSED: `problem` says why. MQTT: also kept as an operation that ended
+     * `rejected`, except key-reused and shutting-down, which leave nothing and have rev 0. */
     ADMISSION_REFUSED = 0,
     /* ADMISSION_ACCEPTED: new, and it will run. */
     ADMISSION_ACCEPTED,

@@ -124,16 +124,17 @@ static bool is_registered(const struct saga_seen *seen)
 static struct saga_step registering(struct saga *saga, const struct saga_limits *limits,
                                     const struct saga_seen *seen, int64_t now_ms)
 {
-    int64_t denied_ms =
-        lasts(&saga->denied_since_ms, seen->registration == REGISTRATION_DENIED, now_ms);
+    bool denied = seen->registration == REGISTRATION_DENIED;
+    bool over = now_ms - saga->phase_began_ms >= limits->register_ms;
+    int64_t denied_ms = lasts(&saga->denied_since_ms, denied, now_ms);
 
     if (is_registered(seen))
         return enter(saga, PHASE_ATTACHING, now_ms);
-    if (denied_ms >= limits->denied_ms)
+    if (denied_ms >= limits->denied_ms || (denied && over))
         return fail(error_make(ERROR_IN_AGENT, ERROR_REGISTRATION_DENIED, 0,
                                "the network has denied registration for %d s",
                                (int)(denied_ms / 1000)));
-    if (now_ms - saga->phase_began_ms >= limits->register_ms)
+    if (over)
         return fail(error_make(ERROR_IN_AGENT, ERROR_NOT_REGISTERED, 0,
                                "not registered within %d s (%s)", (int)(limits->register_ms / 1000),
                                registration_name(seen->registration)));

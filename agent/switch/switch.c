@@ -523,6 +523,10 @@ void switch_run(const struct switch_tools *tools, const struct operation *op,
         end_unchanged(&run, result.error);
         break;
     case CARD_ENABLED:
+        /* A card that waits for the close of a channel that is lost would wait for ever. */
+        if (!result.channels_closed && modem_is_open(tools->modem) &&
+            tools->config->modem.reset >= CONFIG_RESET_CFUN)
+            cycle_radio(&run);
         end_changed(&run, follow(&run));
         break;
     case CARD_UNCLEAR:

@@ -263,7 +263,9 @@ static void check_door(size_t i, enum operation_channel channel)
     assert_string_equal(problem.operation, doors[i].code == ERROR_SWITCH_IN_PROGRESS ? active : "");
     assert_int_equal(problem.retry_after_s > 0, doors[i].code == ERROR_SHUTTING_DOWN);
     assert_int_equal(all.wakes - wakes, admission == ADMISSION_ACCEPTED);
-    if (admission == ADMISSION_REFUSED && channel == CHANNEL_REST) {
+    if (admission == ADMISSION_REFUSED &&
+        (channel == CHANNEL_REST || doors[i].code == ERROR_SHUTTING_DOWN)) {
+        assert_int_equal(op.rev, 0);
         assert_int_equal(all.heard_count, heard);
         assert_false(operations_find_request(all.ops, channel, "k", &kept));
         return;

@@ -493,6 +493,8 @@ static const struct row {
       OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JES" },
     { "was not registered before: the cycle that settled counts", { .jobs = { UNCLEAR_OPEN }, .settles_enabled = true, .has_before = true, .before = { SEARCHES }, .changes = { AT(CYCLE, 0, .other = true, SEARCHES), AT(CYCLE, 2000, .other = true, HOME, .data = true) } },
       OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JECLS" },
+    { "the card's yes, but its channel is lost: a cycle at once", { .reset = CONFIG_RESET_CFUN, .jobs = { { .sent = CARD_ENABLED, .open_channels = true } }, .changes = { AT(CYCLE, 100, STARTS), AT(CYCLE, 3000, ON_B, HOME, .data = true) } },
+      OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JECS" },
     { "in use already", { .target = A, .jobs = { YES } },
       OPERATION_SUCCEEDED, 0, 'A', false, false, VERIFIED_REGISTERED, "J" },
     { "in use already, without service", { .target = A, .has_before = true, .before = { SEARCHES }, .jobs = { YES } },
