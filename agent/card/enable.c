@@ -289,8 +289,7 @@ static struct verdict send(struct job *job, struct attempt *attempt)
         v = by_lpm ? send_by_lpm(job, attempt) : send_by_es10c(job, attempt);
         if (v.sent == CARD_ENABLED && !by_lpm)
             job->card->enable_form = attempt->form;
-        if (v.next != NEXT_NOTHING)
-            v = prepare(job, attempt, v);
+        v = prepare(job, attempt, v);
         if (v.next == NEXT_NOTHING)
             return v;
     }

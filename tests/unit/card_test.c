@@ -166,6 +166,13 @@ static const struct row {
     { "the agent stops", "csim", CARD_LPM, "b", { OPENED, { "8116000012", "!stop" }, { "0070800100", "!stop" } }, ERROR_SHUTTING_DOWN, 0, "", "lpm", 0 },
     { "no card", "csim cgla", CARD_LPM, "b", { { "0070000001", "!10" } }, ERROR_CARD_ABSENT, 10, "", "lpm", 0 },
     { "a PIN is wanted", "csim cgla", CARD_LPM, "b", { { "0070000001", "!11" } }, ERROR_SIM_LOCKED, 11, "", "lpm", 0 },
+    { "neither way takes a command", "cgla csim", CARD_LPM, "e", { { "@open", "1" }, { "@8116000012", "!4" }, { "@close", "" }, OPENED, { "8116000012", "!3" }, CLOSE }, ERROR_CARD, 3, "", "lpm", 0 },
+    { "no answer without the channel in the CLA", "cgla", CARD_LPM, "e", { { "@open", "1" }, { "@8116000012", "6881" }, { "@8016000012", "!timeout" }, { "@close", "" } }, ERROR_MODEM_TIMEOUT, ERROR_FINAL_NONE, "", "lpm", 0 },
+    { "no answer to the other Le", "csim", CARD_LPM, "e", { { "0070000001", "6700" }, { "0070000000", "!timeout" } }, ERROR_MODEM_TIMEOUT, ERROR_FINAL_NONE, "", "lpm", 0 },
+    { "no answer while clearing up", "csim", CARD_LPM, "e", { { "0070000001", "6A81" }, { "0070800100", "!timeout" } }, ERROR_MODEM_TIMEOUT, ERROR_FINAL_NONE, "", "lpm", 0 },
+    { "9300 to SELECT for 10 s", "csim", CARD_LPM, "e", { OPEN, { "01A404000E" APPLET, "9300", .times = 9 }, CLOSE }, ERROR_CARD_BUSY, 0x9300, "", "lpm", 10000 },
+    { "SIM busy while closing for 10 s", "cgla", CARD_LPM, "e", { { "@open", "1" }, { "@8116000012", EID "9000" }, { "@close", "!14", .times = 9 } }, 0, 0, "cgla", "lpm", 10000 },
+    { "SELECT after a CLA of no known meaning", "csim cgla", CARD_LPM, "e", { OPEN, { "01A404000E" APPLET, "6E00" }, CLOSE, { "@open", "1" }, { "@8116000012", EID "9000" }, { "@close", "" } }, 0, 0, "cgla", "lpm", 0 },
     { "closing fails, the answer stands", "csim", CARD_LPM, "e", { OPENED, GET_EID, { "0070800100", "!timeout" } }, 0, 0, "csim", "lpm", 0 },
 }; // clang-format on
 

@@ -117,6 +117,7 @@ static const struct {
     { "6881, then it cannot be listed", "csim", CARD_AUTO, { LISTED, { ENABLE, "6881" }, { "0070000001", "!timeout" } }, CARD_UNCLEAR, ERROR_CARD, 0x6881, true, 0 },
     { "6881 by CGLA", "cgla", CARD_AUTO, { G_LISTED, { "@" ENABLE, "6881" }, { "@close", "" }, G_LISTED, { "@" ENABLE, "9000" }, { "@close", "" } }, CARD_ENABLED, 0, 0, true, 0 },
     { "6D00: selected, again", "csim", CARD_LPM, { LISTED, { ENABLE, "6D00" }, { "01A404000E" APPLET, "9000" }, { ENABLE, "9000" }, CLOSE }, CARD_ENABLED, 0, 0, true, 0 },
+    { "6D00, and selecting fails", "csim", CARD_AUTO, { LISTED, { ENABLE, "6D00" }, { "01A404000E" APPLET, "6F00" }, CLOSE }, CARD_REFUSED, ERROR_CARD, 0x6D00, true, 0 },
     { "6D00 as configured", "csim", CARD_LPM, { LISTED, { ENABLE, "6D00" }, { "01A404000E" APPLET, "9000" }, { ENABLE, "6D00" }, CLOSE }, CARD_REFUSED, ERROR_CARD, 0x6D00, true, 0 },
     { "6D00: by the other interface", "csim", CARD_AUTO, { LISTED, { ENABLE, "6D00" }, { "01A404000E" APPLET, "9000" }, { ENABLE, "6D00" }, { BY_ICCID, RESULT("00") }, CLOSE }, CARD_ENABLED, 0, 0, true, 0 },
     { "6E00 by both", "csim", CARD_AUTO, { LISTED, { ENABLE, "6E00" }, { "01A404000E" APPLET, "9000" }, { ENABLE, "6E00" }, { BY_ICCID, "6E00" }, CLOSE }, CARD_REFUSED, ERROR_CARD, 0x6E00, true, 0 },

@@ -179,6 +179,18 @@ static void every_length(void **state)
     }
 }
 
+static void no_eid(void **state)
+{
+    static const uint8_t other_tag[] = { 0xBF, 0x3E, 0x02, 0x5B, 0x00 };
+    static const uint8_t short_eid[] = { 0xBF, 0x3E, 0x03, 0x5A, 0x01, 0x89 };
+    struct eid eid = { "as before" };
+
+    (void)state;
+    assert_code(es10c_eid_from_answer(other_tag, sizeof other_tag, &eid), ERROR_CARD);
+    assert_code(es10c_eid_from_answer(short_eid, sizeof short_eid, &eid), ERROR_CARD);
+    assert_string_equal(eid.text, "as before");
+}
+
 static const char *const bad_results[] = {
     "BF3100",       "BF310000FF",   "BF31028000",     "BF31048002007F", "BF31038101",
     "BF3103810100", "BF3104800100", "BF310480010000", "9000",           "",
