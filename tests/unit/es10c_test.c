@@ -217,6 +217,7 @@ int main(void)
         cmocka_unit_test(list_vectors), cmocka_unit_test(eid_and_result_vectors),
         cmocka_unit_test(lists),        cmocka_unit_test(names_are_made_printable),
         cmocka_unit_test(every_length), cmocka_unit_test(no_result),
+        cmocka_unit_test(no_eid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
