@@ -166,6 +166,7 @@ static bool read_all(struct chat *chat, bool *ret_some)
         for (ssize_t k = 0; k < n; k++)
             if (at_reader_take(&chat->reader, bytes[k]))
                 take_line(chat, chat->reader.line);
+        chat->after_cr = bytes[n - 1] == '\r';
         chat->counters.overlong += chat->reader.overlong;
         chat->reader.overlong = 0;
     }
@@ -373,6 +374,18 @@ static struct error judge(struct chat *chat, const struct chat_command *command,
                       "the answer to %s does not fit it", name);
 }
 
+/* On a slow line the LF of a final line is still on its way when its CR has come, and a command now
+ * would be sent over it. False: gone. */
+static bool await_line_feed(struct chat *chat)
+{
+    int64_t until_ms = chat->final_at_ms + CHAT_LINE_FEED_MS;
+
+    while (chat->after_cr && now(chat) < until_ms)
+        if (chat_listen(chat, until_ms) == CHAT_WAIT_GONE)
+            return false;
+    return true;
+}
+
 static struct error exchange(struct chat *chat, const struct chat_command *command)
 {
     char line[AT_LINE_MAX + 2];
@@ -385,7 +398,8 @@ static struct error exchange(struct chat *chat, const struct chat_command *comma
         return error_make(ERROR_IN_AGENT, ERROR_INTERNAL, 0, "%s is too long", name);
     memcpy(line, command->text, len);
     line[len++] = '\r';
-    if (!listen_until(chat, chat->final_at_ms + chat->peace_ms) || !read_all(chat, &some))
+    if (!await_line_feed(chat) || !listen_until(chat, chat->final_at_ms + chat->peace_ms) ||
+        !read_all(chat, &some))
         return gone(chat);
     chat->answer.count = chat->answer.used = 0;
     chat->heard = chat->has_final = chat->misfit = false;

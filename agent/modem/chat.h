@@ -85,6 +85,8 @@ enum {
      * when a command that came sooner than CHAT_SOON_MS got no answer, and doubled once. */
     CHAT_PEACE_MS = 30,
     CHAT_SOON_MS = 100,
+    /* The LF behind a final line's CR takes 4 ms at 2400 baud; where none comes, it is not missed. */
+    CHAT_LINE_FEED_MS = 20,
     CHAT_SYNC_FAILURES = 3,
     CHAT_SYNC_MS = 3000,
 };
@@ -111,6 +113,8 @@ struct chat {
     /* How long to leave the modem alone after a final line; may be set, and is learned. */
     int peace_ms;
     int64_t final_at_ms;
+    /* The last byte that came was a CR. */
+    bool after_cr;
     /* The command in flight. */
     const struct chat_command *command;
     bool heard, has_final, misfit;
