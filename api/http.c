@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -563,6 +564,7 @@ static void *serve(void *ctx)
 {
     struct http *http = ctx;
 
+    (void)prctl(PR_SET_NAME, "lpm-http");
     while (!http->stopping)
         run(http, next_deadline(http));
     wind_up(http);
