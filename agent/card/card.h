@@ -19,8 +19,8 @@ struct card;
 enum card_interface { CARD_AUTO = 0, CARD_LPM, CARD_ES10C };
 
 struct card_options {
-    /* In the order to try; kept. The one that worked is used from then on, until the
-     * modem refuses it or no SELECT passes by it. */
+    /* In the order to try; kept. The one that worked is used from then on, until the modem refuses
+     * it or no SELECT passes by it. */
     struct transport *transports[2];
     size_t transport_count;
     struct aid aid; /* the LPM applet's, or an ISD-R's */

@@ -139,6 +139,7 @@ static const struct row {
     { "LPM is not understood", "csim", CARD_AUTO, "bl", { OPENED, { "8116000012", "6D00" }, SELECT, { "8116000012", "6D00" }, { ES_GET_EID, ES_EID "9000" }, { ES_GET_LIST, ES_LIST "9000" }, CLOSE, OPENED, { ES_GET_LIST, ES_LIST "9000" }, CLOSE }, 0, 0, "csim", "es10c", 0 },
     { "reselecting was enough", "csim", CARD_AUTO, "b", { OPENED, { "8116000012", "6E00" }, SELECT, GET_EID, LIST, CLOSE }, 0, 0, "csim", "lpm", 0 },
     { "ES10c no more, LPM again", "csim", CARD_AUTO, "ee", { OPENED, { "8116000012", "6D00" }, SELECT, { "8116000012", "6D00" }, { ES_GET_EID, ES_EID "9000" }, CLOSE, OPENED, { ES_GET_EID, "6D00" }, SELECT, { ES_GET_EID, "6D00" }, GET_EID, CLOSE }, 0, 0, "csim", "lpm", 0 },
+    { "reselected at most once a job", "csim", CARD_AUTO, "b", { OPENED, { "8116000012", "6E00" }, SELECT, GET_EID, { "81180000FF", "6E00" }, { ES_GET_LIST, ES_LIST "9000" }, CLOSE }, 0, 0, "csim", "es10c", 0 },
     { "LPM as configured", "csim", CARD_LPM, "e", { OPENED, { "8116000012", "6D00" }, SELECT, { "8116000012", "6D00" }, CLOSE }, ERROR_CARD, 0x6D00, "", "lpm", 0 },
     { "neither is understood", "csim", CARD_AUTO, "e", { OPENED, { "8116000012", "6D00" }, SELECT, { "8116000012", "6D00" }, { ES_GET_EID, "6E00" }, CLOSE }, ERROR_CARD, 0x6E00, "", "", 0 },
     { "reselecting fails", "csim", CARD_AUTO, "e", { OPENED, { "8116000012", "6D00" }, { "01A404000E" APPLET, "6F00" }, CLOSE }, ERROR_CARD, 0x6F00, "", "", 0 },

@@ -85,6 +85,7 @@ static const struct {
     { "6700", "csim", CARD_AUTO, { LISTED, { ENABLE, "6700" }, CLOSE }, CARD_REFUSED, ERROR_CARD, 0x6700, true, 0 },
     { "9300, then yes", "csim", CARD_AUTO, { LISTED, { ENABLE, "9300", .times = 3 }, { ENABLE, "9000" }, CLOSE }, CARD_ENABLED, 0, 0, true, 1400 },
     { "9300 for 10 s", "csim", CARD_AUTO, { LISTED, { ENABLE, "9300", .times = 9 }, CLOSE }, CARD_REFUSED, ERROR_CARD_BUSY, 0x9300, true, 10000 },
+    { "9300 for 10 s, and closing waits too", "csim", CARD_AUTO, { LISTED, { ENABLE, "9300", .times = 9 }, { "0070800100", "9300" }, CLOSE }, CARD_REFUSED, ERROR_CARD_BUSY, 0x9300, true, 10200 },
     { "9300 before counts apart", "csim", CARD_AUTO, { OPENED, { "81180000FF", "9300", .times = 8 }, { "81180000FF", BEFORE }, { ENABLE, "9300", .times = 8 }, { ENABLE, "9000" }, CLOSE }, CARD_ENABLED, 0, 0, true, 20000 },
 
     /* Nothing is known: it is not said again. */
