@@ -30,6 +30,8 @@ enum {
     SUBSCRIBE_MS = 15000,
     /* Nothing is acknowledged for so long: the connection is dead in silence. */
     ACK_MS = 30000,
+    /* A send failed, and the library has not said that the link is gone. */
+    DOUBT_MS = 2000,
     CLOSE_MS = 1500,
     /* To say all that waits; to say goodbye; for all together. */
     DRAIN_MS = 1500,
@@ -68,6 +70,7 @@ struct mqtt {
     struct session session;
     int64_t online_ms;
     int64_t progress_ms; /* the last send into silence, or the last ack */
+    int64_t doubt_ms;    /* when a failed send is taken for a lost link */
     bool stopping;
     struct quiet refusals, aside;
     pthread_mutex_t lock;
@@ -129,6 +132,11 @@ static void enter(struct mqtt *mqtt, enum step step, int64_t deadline_ms)
 {
     mqtt->step = step;
     mqtt->deadline_ms = deadline_ms;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 static uint32_t chance(void)
@@ -231,6 +239,7 @@ static void on_connected(struct mqtt *mqtt, const struct link_news *news)
 static void on_subscribed(struct mqtt *mqtt)
 {
     mqtt->online_ms = clock_now_ms();
+    mqtt->doubt_ms = CLOCK_NEVER;
     mqtt->refusals = (struct quiet){ 0 };
     log_info("mqtt link is up", LOG_NUM("version", version_of(mqtt)),
              LOG_NUM("session", mqtt->session.number));
@@ -245,16 +254,23 @@ static void begin_close(struct mqtt *mqtt, bool keep_will)
     enter(mqtt, STEP_CLOSING, clock_now_ms() + CLOSE_MS);
 }
 
+/* The link is going; its news should be on the way. */
+static void give_row_back(struct mqtt *mqtt, int64_t number)
+{
+    post_returned(mqtt->post, number);
+    mqtt->doubt_ms = earlier(mqtt->doubt_ms, clock_now_ms() + DOUBT_MS);
+}
+
 static void take_ack(struct mqtt *mqtt, const struct link_ack *ack)
 {
     int64_t now_ms = clock_now_ms();
     int64_t unsaid = 0;
 
-    mqtt->progress_ms = now_ms;
     if (ack->reason < 0) {
-        post_returned(mqtt->post, ack->number);
+        give_row_back(mqtt, ack->number);
         return;
     }
+    mqtt->progress_ms = now_ms;
     if (post_acked(mqtt->post, ack->number, ack->reason, now_ms) == OUTBOX_SET_ASIDE &&
         quiet_lets(&mqtt->aside, now_ms, &unsaid))
         log_warning("the broker refused a message: set aside",
@@ -303,6 +319,8 @@ static void send_rows(struct mqtt *mqtt)
     const struct outbox_row *row;
     int64_t now_ms = clock_now_ms();
 
+    if (mqtt->doubt_ms != CLOCK_NEVER)
+        return;
     if (post_counts(mqtt->post).in_flight == 0)
         mqtt->progress_ms = now_ms;
     while ((row = post_next(mqtt->post, now_ms, mqtt->limits.receive_maximum,
@@ -313,8 +331,7 @@ static void send_rows(struct mqtt *mqtt)
         case LINK_SENT:
             break;
         case LINK_NOT_NOW:
-            /* The link is going: its news are on the way. */
-            post_returned(mqtt->post, number);
+            give_row_back(mqtt, number);
             return;
         case LINK_NEVER:
             take_ack(mqtt, &(struct link_ack){ number, REASON_FAILURE });
@@ -323,10 +340,12 @@ static void send_rows(struct mqtt *mqtt)
     }
 }
 
-/* When silence becomes a failure. */
+/* When silence, or a send that failed, is taken for a dead link. */
 static int64_t ack_deadline_ms(struct mqtt *mqtt)
 {
-    return post_counts(mqtt->post).in_flight > 0 ? mqtt->progress_ms + ACK_MS : CLOCK_NEVER;
+    return post_counts(mqtt->post).in_flight > 0
+               ? earlier(mqtt->doubt_ms, mqtt->progress_ms + ACK_MS)
+               : mqtt->doubt_ms;
 }
 
 /* What other threads asked for since the last time. */
@@ -426,11 +445,6 @@ static void run_step(struct mqtt *mqtt)
     case STEP_ENDED:
         break;
     }
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 static int64_t next_deadline_ms(struct mqtt *mqtt)

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -103,6 +104,9 @@ void peer_broker_again(struct peer_broker *broker)
     if (broker->pid == 0) {
         /* A test that fails must not leave it behind. */
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        /* Nor may it hold open what the test closes. */
+        for (int fd = STDERR_FILENO + 1; fd < FD_SETSIZE; fd++)
+            close(fd);
         execl("/usr/sbin/mosquitto", "mosquitto", "-c", path, (char *)NULL);
         _exit(127);
     }
