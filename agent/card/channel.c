@@ -2,7 +2,7 @@
 
 #include "agent/card/status_word.h"
 
-enum { CME_UNKNOWN = 100, MODEMS_FIRST = 1, MODEMS_LAST = 3 };
+enum { CME_NOT_FOUND = 22, CME_UNKNOWN = 100, MODEMS_FIRST = 1, MODEMS_LAST = 3 };
 
 bool channel_is_refused(const struct error *e)
 {
@@ -270,6 +270,12 @@ static struct error open_by_modem(struct channel *ch)
     struct error e = open_by_modem_once(ch);
     struct error ignored;
 
+    if (e.code != ERROR_NONE && e.domain == ERROR_IN_MODEM && e.detail == CME_NOT_FOUND) {
+        /* "Not found" (27.007 9.2.1) is what 6A82 on the SELECT inside CCHO comes out as. */
+        ch->select_failed = true;
+        e.code = ERROR_APPLET_ABSENT;
+        return e;
+    }
     if (e.code == ERROR_NONE || e.domain != ERROR_IN_MODEM ||
         (e.detail != CME_UNKNOWN && e.detail != ERROR_FINAL_ERROR))
         return e;

@@ -113,6 +113,8 @@ static const struct row {
     /* SELECT. */
     { "no applet", "csim", CARD_AUTO, "b", { OPEN, { "01A404000E" APPLET, "6A82" }, CLOSE }, ERROR_APPLET_ABSENT, 0x6A82, "", "", 0 },
     { "no applet by both ways", "csim cgla", CARD_AUTO, "b", { OPEN, { "01A404000E" APPLET, "6A82" }, CLOSE, { "@open", "!ERROR" }, { "@close", "" }, { "@open", "!ERROR" } }, ERROR_APPLET_ABSENT, 0x6A82, "", "", 0 },
+    { "no applet by CGLA", "csim cgla", CARD_AUTO, "b", { { "0070000001", "!ERROR" }, { "@open", "!22" } }, ERROR_APPLET_ABSENT, 22, "", "", 0 },
+    { "not found by CGLA, found by CSIM", "cgla csim", CARD_AUTO, "e", { { "@open", "!22" }, OPENED, GET_EID, CLOSE }, 0, 0, "csim", "lpm", 0 },
     { "SELECT fails", "csim", CARD_AUTO, "b", { OPEN, { "01A404000E" APPLET, "6999" }, CLOSE }, ERROR_CARD, 0x6999, "", "", 0 },
     { "the FCI is wanted, learnt", "csim", CARD_LPM, "ee", { OPEN, { "01A404000E" APPLET, "6120" }, { "8116000012", "6985" }, { "01A404000E" APPLET, "6120" }, { "01C0000020", "6F009000" }, GET_EID, CLOSE, OPEN, { "01A404000E" APPLET, "6120" }, { "01C0000020", "6F009000" }, GET_EID, CLOSE }, 0, 0, "csim", "lpm", 0 },
 
