@@ -16,13 +16,13 @@ static void what_a_code_means(void **state)
         { 5, REASON_REFUSED, "not authorized" },
         { 6, REASON_TROUBLE, "unknown reason" },
         { 0x84, REASON_OLDER, "Unsupported Protocol Version" },
-        { 0x86, REASON_REFUSED, "Bad user name or password" },
+        { 0x86, REASON_REFUSED, "Bad User Name or Password" },
         { 0x87, REASON_REFUSED, "Not authorized" },
         { 0x89, REASON_TROUBLE, "Server busy" },
         { 0x97, REASON_TROUBLE, "Quota exceeded" },
         { 0xFF, REASON_TROUBLE, "unknown reason" },
         { -3, REASON_TROUBLE, "Disconnected" },
-        { -9999, REASON_TROUBLE, "unknown reason" },
+        { -9999, REASON_TROUBLE, "Unknown error code -9999" },
         { 0, REASON_TROUBLE, "unknown reason" },
     }; // clang-format on
 
