@@ -233,7 +233,9 @@ class Sim(Logged):
     def check(self, channels=True):
         """What must be true after any test: no command over another, no channel left open."""
         assert self.counters()["overlaps"] == 0, "a command was sent before the last one's end"
-        assert not channels or not self.state()["card"]["channels"], "a channel was left open"
+        if channels:
+            # A job may be under way: the agent lists the card after a switch by itself.
+            wait_until(lambda: not self.state()["card"]["channels"], what="all channels closed")
 
     def stop(self):
         if not self.process:
