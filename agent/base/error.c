@@ -69,8 +69,8 @@ static void mend_cut(char *text)
         text[n - 1 - tail] = '\0';
 }
 
-static void PRINTF_LIKE(2, 0) write_message(char ret[ERROR_MESSAGE_MAX + 1], const char *format,
-                                            va_list values)
+static void PRINTF_LIKE(2, 0)
+    write_message(char ret[ERROR_MESSAGE_MAX + 1], const char *format, va_list values)
 {
     int n = vsnprintf(ret, ERROR_MESSAGE_MAX + 1, format, values);
 

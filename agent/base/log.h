@@ -25,12 +25,24 @@ struct log_value {
 };
 
 /* `text` may be NULL: the value is then left out. */
-#define LOG_STR(k, v) { .kind = LOG_TEXT, .key = (k), .text = (v) }
-#define LOG_NUM(k, v) { .kind = LOG_NUMBER, .key = (k), .number = (v) }
+#define LOG_STR(k, v)                                                                              \
+    {                                                                                              \
+        .kind = LOG_TEXT, .key = (k), .text = (v)                                                  \
+    }
+#define LOG_NUM(k, v)                                                                              \
+    {                                                                                              \
+        .kind = LOG_NUMBER, .key = (k), .number = (v)                                              \
+    }
 /* An ICCID's or EID's digits. */
-#define LOG_ID(k, v) { .kind = LOG_IDENTITY, .key = (k), .text = (v) }
+#define LOG_ID(k, v)                                                                               \
+    {                                                                                              \
+        .kind = LOG_IDENTITY, .key = (k), .text = (v)                                              \
+    }
 /* An error: code, message, final line or status word. */
-#define LOG_ERR(e) { .kind = LOG_ERROR, .key = "error", .error = (e) }
+#define LOG_ERR(e)                                                                                 \
+    {                                                                                              \
+        .kind = LOG_ERROR, .key = "error", .error = (e)                                            \
+    }
 
 #define log_err(text, ...) log_at(LOG_LEVEL_ERR, text, ##__VA_ARGS__)
 #define log_warning(text, ...) log_at(LOG_LEVEL_WARNING, text, ##__VA_ARGS__)
@@ -40,8 +52,9 @@ struct log_value {
 #define log_at(level, text, ...)                                                                   \
     do {                                                                                           \
         if (log_wants(level))                                                                      \
-            log_write(level, text,                                                                 \
-                      (const struct log_value[]){ { LOG_NOTHING }, ##__VA_ARGS__, { LOG_NOTHING } }); \
+            log_write(                                                                             \
+                level, text,                                                                       \
+                (const struct log_value[]){ { LOG_NOTHING }, ##__VA_ARGS__, { LOG_NOTHING } });    \
     } while (0)
 
 /* Before the first thread, and again at a reload. Without it: info, auto, identities cut. */

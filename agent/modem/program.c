@@ -1,3 +1,6 @@
+/* For posix_spawn_file_actions_addclosefrom_np(). */
+#define _GNU_SOURCE
+
 #include "agent/modem/program.h"
 
 #include <errno.h>
@@ -29,6 +32,9 @@ static int spawn(pid_t *ret, char *const *argv)
     int failed = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (!failed)
         failed = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+    /* Not every library opens its sockets close-on-exec: a connection must not outlive us there. */
+    if (!failed)
+        failed = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     (void)posix_spawnattr_setsigmask(&attributes, &none);
     (void)posix_spawnattr_setsigdefault(&attributes, &all);
     (void)posix_spawnattr_setpgroup(&attributes, 0);

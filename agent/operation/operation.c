@@ -126,7 +126,7 @@ static bool add_args(cJSON *to, const struct operation_request *request)
     cJSON *args = cJSON_AddObjectToObject(to, "args");
 
     return args && add_target(args, &request->target) &&
-           (!request->ttl_s || add_number(args, "ttl_s", request->ttl_s)) &&
+           (request->ttl_s <= 0 || add_number(args, "ttl_s", request->ttl_s)) &&
            (!request->has_expect_enabled ||
             add_text(args, "expect_enabled", request->expect_enabled.text)) &&
            (!request->force || add_bool(args, "force", true)) &&

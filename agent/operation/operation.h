@@ -63,7 +63,7 @@ struct operation_request {
     char request[ID_SENDER_MAX + 1];
     struct profile_ref target;
     char reason[OPERATION_REASON_MAX + 1];
-    /* 0: the default. */
+    /* 0: the default; negative: its time was over when it came. */
     int64_t ttl_s;
     bool has_expect_enabled;
     struct iccid expect_enabled;

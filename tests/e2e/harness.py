@@ -294,7 +294,14 @@ class UnixConnection(HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
+        end = time.monotonic() + self.timeout
+        while True:
+            try:
+                return self.sock.connect(self.path)
+            except BlockingIOError:  # a full backlog, to a socket with a time-out
+                if time.monotonic() > end:
+                    raise
+                time.sleep(POLL)
 
 
 def http(socket_path, method, path, headers=None, body=None, timeout=None):

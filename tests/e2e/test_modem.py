@@ -159,8 +159,10 @@ def test_the_port_is_held_by_another_agent(lab):
     sim, agent = ready(lab)
     other = lab.agent(sim)
     wait_until(lambda: says_absent(other), what="the second agent says modem-absent")
-    detail = other.http("GET", "/readyz")[2]["detail"]
-    assert str(agent.process.pid) in detail, "the holder is named"
+    wait_until(
+        lambda: str(agent.process.pid) in other.http("GET", "/readyz")[2]["detail"],
+        what="the holder is named",
+    )
     assert agent.http("GET", "/v1/profiles", {"Cache-Control": "no-cache"})[0] == 200
     agent.kill()
     other.wait_ready()
