@@ -38,7 +38,8 @@ static const char usage[] =
     "      --version       print the version and end\n"
     "  -h, --help          print this and end\n"
     "\n"
-    "SIGTERM and SIGINT stop it, within 10 s. Exit status: 0 stopped, 1 could not start,\n"
+    "SIGHUP reads the configuration again (log, telemetry). SIGTERM and SIGINT stop it, within 10 "
+    "s. Exit status: 0 stopped, 1 could not start,\n"
     "2 wrong option, 78 wrong configuration.\n";
 
 struct arguments {
@@ -187,7 +188,23 @@ static void destroy(struct agent *agent)
     config_free(agent->config);
 }
 
-static void wait_for_stop(int signals)
+/* SIGHUP: log and sampling change in place; a wrong file changes nothing. */
+static void reload(struct agent *agent, const char *path)
+{
+    struct config *config = load_config(path);
+
+    if (!config) {
+        log_err("configuration is wrong, going on with the one before", LOG_STR("path", path));
+        return;
+    }
+    log_set(config->log.level, config->log.format, config->log.identities);
+    worker_reload(agent->worker, config);
+    config_free(config);
+    log_info("configuration reloaded (log, telemetry); other keys wait for a restart",
+             LOG_STR("path", path));
+}
+
+static void wait_for_stop(struct agent *agent, int signals, const char *path)
 {
     for (;;) {
         struct pollfd fd = { .fd = signals, .events = POLLIN };
@@ -199,7 +216,7 @@ static void wait_for_stop(int signals)
             continue;
         if (info.ssi_signo != SIGHUP)
             return;
-        log_warning("this version reads its configuration at the start only, SIGHUP is ignored");
+        reload(agent, path);
     }
 }
 
@@ -216,7 +233,7 @@ static bool stop(struct agent *agent)
     return clean;
 }
 
-static int run(struct config *config)
+static int run(struct config *config, const char *path)
 {
     struct agent agent = { .config = config };
     int signals = take_signals();
@@ -233,7 +250,7 @@ static int run(struct config *config)
     if (e.code)
         log_err("cannot start", LOG_ERR(&e));
     else
-        wait_for_stop(signals);
+        wait_for_stop(&agent, signals, path);
     if (!stop(&agent)) {
         /* A name look-up hangs inside the MQTT library, and holds what would have to be freed. */
         log_warning("MQTT library does not come back, leaving without it");
@@ -258,5 +275,5 @@ int main(int argc, char **argv)
     if (!config)
         return EXIT_CONFIGURATION;
     log_set(config->log.level, config->log.format, config->log.identities);
-    return run(config);
+    return run(config, arguments.config);
 }

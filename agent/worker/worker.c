@@ -18,10 +18,10 @@
 #include "agent/modem/modem.h"
 #include "agent/operation/operations.h"
 #include "agent/state/bus.h"
-#include "agent/state/etag.h"
 #include "agent/state/reads.h"
 #include "agent/state/snapshot.h"
 #include "agent/switch/switch.h"
+#include "agent/worker/view.h"
 #include "config/config.h"
 
 enum {
@@ -45,16 +45,15 @@ struct worker {
     struct bus *bus;
     int wake_fd;
     atomic_bool stopping;
+    /* telemetry.sample_s, which a reload may change. */
+    atomic_int sample_s;
     pthread_t thread;
     bool running;
 
     /* The worker thread's own: */
     struct modem *modem;
     struct card *card;
-    /* The next snapshot in the making. */
-    struct snapshot now;
-    /* How often the list was dropped; part of its ETag. */
-    uint64_t generation;
+    struct view view;
     struct switch_signs signs;
     /* Set-up is through: readers may wait for the card. */
     bool open;
@@ -63,10 +62,6 @@ struct worker {
     /* The port was away or the SIM changed: it may be another card, with another EID. */
     bool other_card;
     bool switching;
-    /* The rows last seen, without the generation: what is news and what is not. */
-    char rows_tag[SNAPSHOT_ETAG_MAX + 1];
-    /* Why the next list is not the one before: "start", "operation", "external". */
-    const char *list_by;
     int64_t reopen_at_ms, reopen_pause_ms;
     int64_t retry_at_ms, retry_pause_ms;
     /* Since when the SIM says busy, as it does for seconds after a reset; 0: it does not. */
@@ -86,117 +81,13 @@ static void wake(void *ctx)
     (void)n; /* A full counter wakes just as well. */
 }
 
-/* --- the snapshot --- */
-
-static void publish(struct worker *worker)
-{
-    struct error e = state_publish(worker->state, &worker->now);
-
-    if (e.code)
-        log_err("snapshot could not be replaced, the one before stays", LOG_ERR(&e));
-}
-
-static void copy_text(char *to, size_t size, const char *from)
-{
-    size_t n = strnlen(from, size - 1);
-
-    memcpy(to, from, n);
-    to[n] = '\0';
-}
-
-static void note_identity(struct worker *worker)
-{
-    const struct modem_identity *id = modem_identity(worker->modem);
-
-    copy_text(worker->now.manufacturer, sizeof worker->now.manufacturer, id->manufacturer);
-    copy_text(worker->now.model, sizeof worker->now.model, id->model);
-    copy_text(worker->now.revision, sizeof worker->now.revision, id->revision);
-    copy_text(worker->now.port, sizeof worker->now.port, id->port);
-}
-
-/* Trouble is told when it begins, changes its kind or ends, not at each try. */
 static void set_trouble(struct worker *worker, enum modem_state modem, const struct error *trouble)
 {
-    bool changed = worker->now.modem != modem || worker->now.trouble.code != trouble->code;
-    bool says_more = strcmp(worker->now.trouble.message, trouble->message) != 0;
-
-    worker->now.modem = modem;
-    worker->now.trouble = *trouble;
-    copy_text(worker->now.transport, sizeof worker->now.transport,
-              card_transport_name(worker->card));
-    copy_text(worker->now.interface, sizeof worker->now.interface,
-              card_interface_name(worker->card));
-    if (changed || says_more)
-        publish(worker);
-    if (!changed && !says_more)
-        return;
-    if (!changed)
-        log_debug("modem or card is still not ready", LOG_ERR(trouble));
-    else if (trouble->code)
-        log_warning("modem or card is not ready, trying on", LOG_ERR(trouble));
-    else
-        log_info("modem and card are ready", LOG_STR("model", worker->now.model),
-                 LOG_STR("transport", worker->now.transport),
-                 LOG_STR("interface", worker->now.interface));
-    if (changed)
-        bus_publish(worker->bus, BUS_MODEM, NULL);
-}
-
-static void drop_list(struct worker *worker, const char *by)
-{
-    worker->generation++;
-    worker->now.has_list = false;
-    worker->list_by = by;
-    publish(worker);
-}
-
-static bool same_enabled(const struct profile_list *a, const struct profile_list *b)
-{
-    const struct profile *x = profile_enabled(a);
-    const struct profile *y = profile_enabled(b);
-
-    return (!x && !y) || (x && y && x->has_iccid == y->has_iccid &&
-                          iccid_equal(&x->iccid, &y->iccid) && aid_equal(&x->aid, &y->aid));
-}
-
-/* A fresh list of the card: into the snapshot, and told where it says something new. */
-static void note_list(struct worker *worker, const struct profile_list *list)
-{
-    const struct bus_profiles told = { .by = worker->list_by };
-    bool known = worker->rows_tag[0] != '\0';
-    bool other_enabled = !known || !same_enabled(&worker->now.list, list);
-    char rows_tag[sizeof worker->rows_tag];
-    bool news;
-
-    etag_of_list(list, 0, rows_tag);
-    news = strcmp(rows_tag, worker->rows_tag) != 0;
-    memcpy(worker->rows_tag, rows_tag, sizeof rows_tag);
-    worker->now.list = *list;
-    worker->now.has_list = true;
-    worker->now.list_at_ms = clock_now_ms();
-    etag_of_list(list, worker->generation, worker->now.etag);
-    if (other_enabled) {
-        worker->now.enabled_since_utc_ms = known ? clock_utc_ms() : 0;
-        copy_text(worker->now.enabled_by, sizeof worker->now.enabled_by, told.by);
-    }
-    /* From here on, a list that differs was changed by somebody else. */
-    worker->list_by = "external";
-    publish(worker);
-    if (!news)
-        return;
-    log_info("profile list is known", LOG_NUM("count", (int64_t)list->count),
-             LOG_STR("by", told.by));
-    bus_publish(worker->bus, BUS_PROFILES, &told);
+    view_set_trouble(&worker->view, modem, trouble, card_transport_name(worker->card),
+                     card_interface_name(worker->card));
 }
 
 /* --- in the middle of any wait --- */
-
-static bool snapshot_has(const struct snapshot *now, unsigned want)
-{
-    return want == READ_EID        ? now->has_eid
-           : want == READ_PROFILES ? now->has_list
-                                   : now->has_connectivity;
-}
 
 /* During a switch the snapshot answers, whatever was asked. */
 static void answer_from_snapshot(struct worker *worker)
@@ -204,7 +95,7 @@ static void answer_from_snapshot(struct worker *worker)
     const struct error none = ERROR_OK;
 
     for (unsigned want = READ_EID; want <= READ_CONNECTIVITY; want <<= 1)
-        if (snapshot_has(&worker->now, want))
+        if (view_has(&worker->view, want))
             reads_answer(worker->reads, want, &none);
 }
 
@@ -224,7 +115,7 @@ static bool guest_turn(void *ctx)
     (void)n; /* Not readable: it was the deadline. */
     reads_expire(worker->reads, clock_now_ms());
     if (!worker->open)
-        reads_answer(worker->reads, WANTS_ALL, &worker->now.trouble);
+        reads_answer(worker->reads, WANTS_ALL, &worker->view.now.trouble);
     else if (worker->switching)
         answer_from_snapshot(worker);
     return !atomic_load(&worker->stopping);
@@ -265,11 +156,11 @@ static void open_modem(struct worker *worker)
     worker->sample_at_ms = 0;
     worker->sim_sign = false;
     worker->other_card = true;
-    note_identity(worker);
+    view_take_identity(&worker->view, modem_identity(worker->modem));
     card_forget_channels(worker->card);
-    worker->now.has_connectivity = false;
-    if (worker->now.has_list)
-        drop_list(worker, "external");
+    worker->view.now.has_connectivity = false;
+    if (worker->view.now.has_list)
+        view_drop_list(&worker->view, "external");
     if (e.code)
         set_trouble(worker, MODEM_READY, &e);
 }
@@ -298,11 +189,9 @@ static void back_off(struct worker *worker)
     worker->retry_pause_ms = 2 * pause_ms > RETRY_MAX_MS ? RETRY_MAX_MS : 2 * pause_ms;
 }
 
-static void note_eid(struct worker *worker, const struct eid *eid)
+static void take_eid(struct worker *worker, const struct eid *eid)
 {
-    worker->now.has_eid = true;
-    worker->now.eid = *eid;
-    worker->now.eid_at_ms = clock_now_ms();
+    view_take_eid(&worker->view, eid);
     worker->other_card = false;
 }
 
@@ -327,9 +216,9 @@ static void read_card(struct worker *worker, unsigned wants)
     struct eid eid;
     struct error e;
 
-    if (!worker->now.has_eid || worker->other_card)
+    if (!worker->view.now.has_eid || worker->other_card)
         wants |= READ_EID;
-    if (!worker->now.has_list)
+    if (!worker->view.now.has_list)
         wants |= READ_PROFILES;
     e = modem_check_sim(worker->modem);
     if (keeps_busy(worker, &e))
@@ -344,14 +233,14 @@ static void read_card(struct worker *worker, unsigned wants)
     else
         worker->retry_pause_ms = RETRY_MIN_MS;
     if (!e.code && wants & READ_EID)
-        note_eid(worker, &eid);
+        take_eid(worker, &eid);
     if (!e.code && wants & READ_PROFILES)
-        note_list(worker, &worker->list);
+        view_take_list(&worker->view, &worker->list);
     if (modem_is_open(worker->modem))
         set_trouble(worker, MODEM_READY, &e);
     else
         notice_gone(worker);
-    publish(worker);
+    view_publish(&worker->view);
     reads_answer(worker->reads, e.code ? WANTS_CARD : wants, &e);
 }
 
@@ -367,14 +256,14 @@ static void read_connectivity(struct worker *worker)
     struct error e = modem_read_connectivity(worker->modem, &reading);
 
     worker->sampled_ms = clock_now_ms();
-    worker->sample_at_ms = worker->sampled_ms + 1000 * (int64_t)worker->config->telemetry.sample_s;
+    worker->sample_at_ms = worker->sampled_ms + 1000 * (int64_t)atomic_load(&worker->sample_s);
     if (!e.code) {
-        if (worker->now.has_connectivity && moved(&worker->now.connectivity, &reading) &&
-            worker->now.has_list)
-            drop_list(worker, "external");
-        worker->now.has_connectivity = true;
-        worker->now.connectivity = reading;
-        publish(worker);
+        if (worker->view.now.has_connectivity && moved(&worker->view.now.connectivity, &reading) &&
+            worker->view.now.has_list)
+            view_drop_list(&worker->view, "external");
+        worker->view.now.has_connectivity = true;
+        worker->view.now.connectivity = reading;
+        view_publish(&worker->view);
         bus_publish(worker->bus, BUS_CONNECTIVITY, NULL);
     } else if (!modem_is_open(worker->modem)) {
         notice_gone(worker);
@@ -397,23 +286,23 @@ static void run_switch(struct worker *worker, const struct operation *op)
 
     if (!operations_start(worker->operations, op->id))
         return;
-    worker->switching = worker->now.switching = true;
-    publish(worker);
+    worker->switching = worker->view.now.switching = true;
+    view_publish(&worker->view);
     answer_from_snapshot(worker);
     switch_run(&tools, op, outcome);
-    worker->switching = worker->now.switching = false;
+    worker->switching = worker->view.now.switching = false;
     worker->sim_sign = false;
     if (outcome->list_dropped) {
         /* What was read of the network belongs to the profile before. */
-        worker->now.has_connectivity = false;
-        drop_list(worker, "operation");
+        worker->view.now.has_connectivity = false;
+        view_drop_list(&worker->view, "operation");
     } else if (outcome->has_list) {
-        note_list(worker, &outcome->list);
+        view_take_list(&worker->view, &outcome->list);
     } else {
-        publish(worker);
+        view_publish(&worker->view);
     }
     if (modem_is_open(worker->modem))
-        note_identity(worker);
+        view_take_identity(&worker->view, modem_identity(worker->modem));
     if (!outcome->ended_already)
         operations_end(worker->operations, op->id, &outcome->end);
     worker->sample_at_ms = 0;
@@ -438,7 +327,7 @@ static void take_signs(struct worker *worker, int64_t now_ms)
     worker->sim_sign = false;
     worker->other_card = true;
     card_forget_channels(worker->card);
-    drop_list(worker, "external");
+    view_drop_list(&worker->view, "external");
     bus_publish(worker->bus, BUS_SIM, NULL);
     worker->retry_at_ms = 0;
     worker->sample_at_ms = 0;
@@ -459,7 +348,7 @@ static bool work(struct worker *worker, int64_t *ret_until_ms)
     }
     take_signs(worker, now_ms);
     wanted = reads_wanted(worker->reads);
-    card_wanted = wanted & WANTS_CARD || !worker->now.has_eid || !worker->now.has_list;
+    card_wanted = wanted & WANTS_CARD || !worker->view.now.has_eid || !worker->view.now.has_list;
     if ((wanted & WANTS_CARD && !worker->busy_since_ms) ||
         (card_wanted && worker->retry_at_ms <= now_ms)) {
         read_card(worker, wanted & WANTS_CARD);
@@ -591,11 +480,10 @@ struct worker *worker_new(const struct config *config, struct state *state, stru
     worker->reads = reads;
     worker->operations = operations;
     worker->bus = bus;
-    worker->list_by = "start";
     worker->reopen_pause_ms = REOPEN_MIN_MS;
     worker->retry_pause_ms = RETRY_MIN_MS;
-    worker->now.trouble =
-        error_make(ERROR_IN_AGENT, ERROR_MODEM_ABSENT, 0, "the modem is not set up yet");
+    atomic_init(&worker->sample_s, config->telemetry.sample_s);
+    view_init(&worker->view, state, bus);
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (worker->wake_fd >= 0)
         worker->modem = make_modem(worker);
@@ -620,6 +508,12 @@ struct error worker_start(struct worker *worker)
                           strerror(failed));
     worker->running = true;
     return ERROR_OK;
+}
+
+void worker_reload(struct worker *worker, const struct config *config)
+{
+    atomic_store(&worker->sample_s, config->telemetry.sample_s);
+    wake(worker);
 }
 
 /* What waits and has not begun is told, too. */

@@ -18,6 +18,9 @@ struct worker;
 struct worker *worker_new(const struct config *config, struct state *state, struct reads *reads,
                           struct operations *operations, struct bus *bus);
 MUST_CHECK struct error worker_start(struct worker *worker);
+/* Takes over what a reload may change (telemetry.sample_s, from the next reading on); borrows
+ * `config`. Any thread. */
+void worker_reload(struct worker *worker, const struct config *config);
 /* Ends the thread: what is on the wire gets at most 4 s, the card's channel is closed, a running
  * operation is marked, all readers are answered ERROR_SHUTTING_DOWN. */
 void worker_stop(struct worker *worker);

@@ -137,9 +137,14 @@ def test_by_either_signal(lab, number):
     agent.process = None
 
 
-def test_sighup_does_not_end_it(lab):
+def test_sighup_reloads_what_may_change(lab):
     sim = lab.sim()
-    agent = lab.agent(sim)
+    agent = lab.agent(sim, config={"telemetry.sample_s": 3600, "log.level": "warning"})
     agent.wait_ready()
+    agent.config_path.write_text("{")
     agent.process.send_signal(1)
+    wait_until(lambda: "going on with the one before" in agent.stderr(), what="the refusal")
+    agent.write_config({"log.level": "info"})
+    agent.process.send_signal(1)
+    wait_until(lambda: "configuration reloaded" in agent.stderr(), what="the reload")
     assert agent.http("GET", "/healthz")[0] == 200

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/modem/modem.h"
+#include "agent/state/reads.h"
+#include "agent/state/snapshot.h"
+
+/* The next snapshot in the making: what the worker learns goes in here, is published, and is told on
+ * the bus where it is news. The worker's thread only. */
+
+struct bus;
+
+struct view {
+    struct state *state;
+    struct bus *bus;
+    struct snapshot now;
+    /* How often the list was dropped; part of its ETag. */
+    uint64_t generation;
+    /* The rows last seen, without the generation: what is news and what is not. */
+    char rows_tag[SNAPSHOT_ETAG_MAX + 1];
+    /* What will have changed the next list if it differs: "start", "operation", "external". */
+    const char *list_by;
+};
+
+/* Keeps both. */
+void view_init(struct view *view, struct state *state, struct bus *bus);
+void view_publish(struct view *view);
+bool view_has(const struct view *view, enum read_want want);
+
+void view_take_identity(struct view *view, const struct modem_identity *id);
+void view_take_eid(struct view *view, const struct eid *eid);
+/* A fresh list of the card. */
+void view_take_list(struct view *view, const struct profile_list *list);
+/* What was known of the list holds no longer; `by` (a literal) is to blame for what the next one
+ * says. */
+void view_drop_list(struct view *view, const char *by);
+/* Trouble is told when it begins, changes its kind or ends, not at each try. */
+void view_set_trouble(struct view *view, enum modem_state modem, const struct error *trouble,
+                      const char *transport, const char *interface);
