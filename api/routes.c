@@ -1,5 +1,6 @@
 #include "api/routes.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -320,6 +321,7 @@ static void get_operations(const struct routes *routes, const struct snapshot *n
         answer_error(ret, e);
         return;
     }
+    assert(filter.limit > 0);
     rows = calloc(filter.limit, sizeof *rows);
     answer_json(ret, 200,
                 rows ? operations_to_json(rows, operations_list(routes->operations, filter.state,

@@ -30,7 +30,8 @@ bool hex_to_bytes(const char *text, size_t text_len, uint8_t *ret, size_t cap, s
         if (value_of(text[i]) < 0)
             return false;
     for (size_t i = 0; i < text_len / 2; i++)
-        ret[i] = (uint8_t)(value_of(text[2 * i]) << 4 | value_of(text[2 * i + 1]));
+        ret[i] =
+            (uint8_t)((unsigned)value_of(text[2 * i]) << 4 | (unsigned)value_of(text[2 * i + 1]));
     *ret_len = text_len / 2;
     return true;
 }

@@ -57,8 +57,8 @@ struct modem_options {
         MODEM_RESET_COMMAND,
         MODEM_RESET_EXEC,
     } reset;
-    const char *reset_command;     /* MODEM_RESET_COMMAND */
-    const char *const *reset_exec; /* MODEM_RESET_EXEC, NULL-terminated */
+    const char *reset_command; /* MODEM_RESET_COMMAND */
+    char *const *reset_exec;   /* MODEM_RESET_EXEC, NULL-terminated */
     /* A ring file of the AT dialogue, redacted; NULL: none. */
     const char *trace;
     struct modem_guest guest;

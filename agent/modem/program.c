@@ -47,21 +47,10 @@ static int spawn(pid_t *ret, char *const *argv)
     return failed;
 }
 
-struct error program_start(struct program *program, const char *const *argv)
+struct error program_start(struct program *program, char *const *argv)
 {
-    char *copy[64];
-    size_t n = 0;
-
     *program = (struct program){ .pid = -1, .ended = true, .name = argv[0] };
-    for (; argv[n] && n < ARRAY_LEN(copy) - 1; n++) {
-        copy[n] = strdup(argv[n]);
-        if (!copy[n])
-            break;
-    }
-    copy[n] = NULL;
-    int failed = argv[n] || n == 0 ? E2BIG : spawn(&program->pid, copy);
-    for (size_t i = 0; i < n; i++)
-        free(copy[i]);
+    int failed = argv[0] ? spawn(&program->pid, argv) : ENOENT;
     if (failed)
         return error_make(ERROR_IN_SYSTEM, ERROR_NOT_SWITCHED, failed, "%s cannot be run: %s",
                           argv[0] ? argv[0] : "the program", strerror(failed));

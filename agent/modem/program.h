@@ -18,7 +18,7 @@ struct program {
 };
 
 /* Keeps `argv[0]`. ERROR_NOT_SWITCHED: it cannot be run. */
-MUST_CHECK struct error program_start(struct program *program, const char *const *argv);
+MUST_CHECK struct error program_start(struct program *program, char *const *argv);
 /* Never waits. */
 bool program_has_ended(struct program *program);
 /* Kills the whole group when it still runs. ERROR_NOT_SWITCHED: it was killed, or failed. */

@@ -268,16 +268,16 @@ static struct problem judge(struct operations *ops, struct operation *op, const 
     const struct operation *active = find_active(ops);
     const struct profile *row =
         now->has_list ? profile_find(&now->list, &op->request.target) : NULL;
-    struct problem problem = { 0 };
+    struct problem problem;
 
     *ret_done = false;
-    if (ops->closed)
+    if (ops->closed) {
         problem = refusal(
             error_make(ERROR_IN_AGENT, ERROR_SHUTTING_DOWN, 0, "the agent is stopping"), NULL);
-    else
-        problem = refusal(check_preconditions(&op->request, if_match, now), NULL);
-    if (problem.error.code == ERROR_SHUTTING_DOWN)
         problem.retry_after_s = 10;
+        return problem;
+    }
+    problem = refusal(check_preconditions(&op->request, if_match, now), NULL);
     if (problem.error.code)
         return problem;
     /* While another switch runs, the list says what was, not what will be. */

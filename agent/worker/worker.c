@@ -438,7 +438,7 @@ static struct modem *make_modem(struct worker *worker)
         .init_count = config->modem.init.count,
         .reset = resets[config->modem.reset],
         .reset_command = config->modem.reset_command,
-        .reset_exec = (const char *const *)config->modem.reset_exec,
+        .reset_exec = config->modem.reset_exec,
         .trace = config->log.at_trace,
         .guest = { .fd = worker->wake_fd,
                    .deadline_ms = guest_deadline,

@@ -95,7 +95,8 @@ enum { CFUN = 3, CPIN = 4, EXTRA = 5 };
 static struct modem *begin(enum modem_reset_kind reset)
 {
     static const char *const init[] = { "AT+QCFG=\"x\"" };
-    static const char *const program[] = { "/bin/sh", "-c", "exit 3", NULL };
+    static char shell[] = "/bin/sh", option[] = "-c", command[] = "exit 3";
+    static char *const program[] = { shell, option, command, NULL };
 
     memset(&peer, 0, sizeof peer);
     peer.master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
