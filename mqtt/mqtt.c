@@ -81,6 +81,7 @@ struct mqtt {
     bool relink; /* the modem works with another profile than when the link was made */
     bool registered;
     struct iccid link_iccid; /* "": not known */
+    int64_t attempt_ms;      /* when the connection or the attempt was begun */
 };
 
 /* --- the bus --- */
@@ -95,12 +96,33 @@ static void on_connectivity(struct mqtt *mqtt)
     pthread_mutex_lock(&mqtt->lock);
     if (registered && !mqtt->registered)
         mqtt->soon = true;
-    if (registered && c->has_iccid && mqtt->link_iccid.text[0] &&
-        !iccid_equal(&c->iccid, &mqtt->link_iccid))
+    if (registered && c->has_iccid && !mqtt->link_iccid.text[0])
+        mqtt->link_iccid = c->iccid;
+    else if (registered && c->has_iccid && !iccid_equal(&c->iccid, &mqtt->link_iccid))
         mqtt->relink = true;
     mqtt->registered = registered;
     pthread_mutex_unlock(&mqtt->lock);
     snapshot_release(s);
+}
+
+/* The new profile carries data: a connection that was begun over the old one is dead, or will be, and
+ * there is no reason to wait for the next try. */
+static void on_operation(struct mqtt *mqtt, const struct operation *op)
+{
+    int64_t left_ms = CLOCK_NEVER;
+
+    if (op->state != OPERATION_RUNNING || op->phase != PHASE_VERIFYING)
+        return;
+    for (size_t i = 0; i < op->phase_count && left_ms == CLOCK_NEVER; i++)
+        if (op->phases[i].phase == PHASE_RESETTING)
+            left_ms = op->phases[i].began_ms;
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->soon = true;
+    mqtt->registered = true;
+    if (mqtt->attempt_ms < left_ms)
+        mqtt->relink = true;
+    pthread_mutex_unlock(&mqtt->lock);
+    post_wake(mqtt->post);
 }
 
 static void on_bus(void *ctx, enum bus_event event, const void *data)
@@ -109,6 +131,8 @@ static void on_bus(void *ctx, enum bus_event event, const void *data)
 
     if (event == BUS_OPERATION)
         commands_tell(mqtt->commands, data);
+    if (event == BUS_OPERATION && mqtt->config->mqtt.link == CONFIG_LINK_MODEM)
+        on_operation(mqtt, data);
     if (event == BUS_CONNECTIVITY && mqtt->config->mqtt.link == CONFIG_LINK_MODEM)
         on_connectivity(mqtt);
     tell_on_bus(mqtt->tell, event, data);
@@ -199,8 +223,11 @@ static void note_profile(struct mqtt *mqtt)
 
     pthread_mutex_lock(&mqtt->lock);
     mqtt->relink = false;
-    mqtt->link_iccid = s->has_connectivity && s->connectivity.has_iccid ? s->connectivity.iccid
-                                                                        : (struct iccid){ "" };
+    mqtt->attempt_ms = clock_now_ms();
+    /* During a switch the last reading may be the old profile's. */
+    mqtt->link_iccid = !s->switching && s->has_connectivity && s->connectivity.has_iccid
+                           ? s->connectivity.iccid
+                           : (struct iccid){ "" };
     pthread_mutex_unlock(&mqtt->lock);
     snapshot_release(s);
 }
@@ -383,14 +410,23 @@ static void step_waiting(struct mqtt *mqtt, int64_t now_ms)
         begin_connect(mqtt);
 }
 
+/* True: the link is being made anew, over the profile that is in use now. */
+static bool relinks(struct mqtt *mqtt)
+{
+    if (!take_flag(mqtt, &mqtt->relink))
+        return false;
+    log_info("another profile is in use: the mqtt link is made anew");
+    begin_close(mqtt, true);
+    return true;
+}
+
 static void step_online(struct mqtt *mqtt, int64_t now_ms)
 {
-    (void)take_flag(mqtt, &mqtt->soon);
     send_rows(mqtt);
-    if (take_flag(mqtt, &mqtt->relink)) {
-        log_info("another profile is in use: the mqtt link is made anew");
-        begin_close(mqtt, true);
-    } else if (now_ms >= ack_deadline_ms(mqtt)) {
+    if (relinks(mqtt))
+        return;
+    (void)take_flag(mqtt, &mqtt->soon);
+    if (now_ms >= ack_deadline_ms(mqtt)) {
         log_warning("the broker is silent: the mqtt link is made anew");
         begin_close(mqtt, true);
     }
@@ -439,6 +475,9 @@ static void run_step(struct mqtt *mqtt)
         break;
     case STEP_CONNECTING:
     case STEP_SUBSCRIBING:
+        if (!relinks(mqtt))
+            step_with_deadline(mqtt, now_ms);
+        break;
     case STEP_CLOSING:
         step_with_deadline(mqtt, now_ms);
         break;
