@@ -55,19 +55,23 @@ void card_forget_all(struct card *card)
         card->ways[i].transport = options.transports[i];
 }
 
-struct error card_read(struct card *card, struct eid *ret_eid, struct profile_list *ret_list)
+struct error card_read(struct card *card, struct eid *ret_eid, struct profile_list *ret_list,
+                       struct error *ret_eid_error)
 {
     struct job job;
     struct error e;
 
     job_begin(&job, card);
+    job.eid_may_fail = ret_eid_error;
     e = job_read(&job, ret_eid, ret_list);
     job_end(&job);
-    if (e.code)
-        return e;
-    if (ret_eid)
+    if (ret_eid_error && job.has_eid)
+        *ret_eid_error = ERROR_OK;
+    else if (ret_eid_error)
+        *ret_eid_error = job.eid_error.code ? job.eid_error : e;
+    if (ret_eid && job.has_eid && (ret_eid_error || !e.code))
         *ret_eid = job.eid;
-    if (ret_list)
+    if (ret_list && !e.code)
         *ret_list = job.list;
-    return ERROR_OK;
+    return e;
 }

@@ -47,9 +47,13 @@ void card_forget_all(struct card *card);
 
 /* One job for what is wanted; either may be NULL. Cold over LPM: open, select, EID, list, close.
  * Errors: the transport's; ERROR_APPLET_ABSENT (SELECT 6A82); ERROR_CARD (other status words, bad
- * data); ERROR_CARD_BUSY (9300 for 10 s, no channel free). Outputs are as before on failure. */
+ * data); ERROR_CARD_BUSY (9300 for 10 s, no channel free). Outputs are as before on failure.
+ * `ret_eid_error` NULL: an EID that cannot be read is the job's error. Else `*ret_eid_error` says of
+ * the EID alone: ERROR_NONE, then `*ret_eid` is set, also where the list failed; or why not. What
+ * keeps the EID alone (its status word, bad data) is then no error of the job, and the list is read
+ * all the same. */
 MUST_CHECK struct error card_read(struct card *card, struct eid *ret_eid,
-                                  struct profile_list *ret_list);
+                                  struct profile_list *ret_list, struct error *ret_eid_error);
 
 enum card_sent {
     /* CARD_NOT_SENT: ENABLE did not go out; the error or the caller's word says why. */

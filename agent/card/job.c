@@ -290,13 +290,24 @@ static struct error ask(struct job *job, const struct question *question)
     return ERROR_OK;
 }
 
+/* The card has said no, or nothing of use, to this one question. */
+static bool is_of_the_question(const struct error *e)
+{
+    return e->domain == ERROR_IN_CARD && e->code == ERROR_CARD &&
+           !has_status(e, STATUS_WORD_CHANNEL_GONE);
+}
+
 static struct error ask_what_is_missing(struct job *job, bool eid, bool list)
 {
     struct error e = ERROR_OK;
 
-    if (eid && !job->has_eid) {
+    if (eid && !job->has_eid && !job->eid_error.code) {
         e = ask(job, &ask_eid);
         job->has_eid = !e.code;
+        if (job->eid_may_fail && is_of_the_question(&e)) {
+            job->eid_error = e;
+            e = ERROR_OK;
+        }
     }
     if (!e.code && list && !job->has_list) {
         e = ask(job, &ask_list);

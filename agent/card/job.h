@@ -39,6 +39,9 @@ struct job {
     bool failed[2];
     bool reopened, reselected;
     bool has_eid, has_list;
+    /* An EID that the card does not give does not end the job; why is in `eid_error`. */
+    bool eid_may_fail;
+    struct error eid_error;
     struct eid eid;
     struct profile_list list;
 };

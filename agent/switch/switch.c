@@ -231,7 +231,7 @@ static struct error settle_once(struct run *run, int64_t deadline_ms, bool *chan
         *channels_closed = run->restarted = true;
     }
     e = modem_check_sim(tools->modem);
-    return e.code ? e : card_read(tools->card, NULL, &run->ret->list);
+    return e.code ? e : card_read(tools->card, NULL, &run->ret->list, NULL);
 }
 
 static struct error settle(struct run *run, bool channels_closed, bool *ret_enabled)

@@ -225,7 +225,7 @@ static void read_card(struct worker *worker, unsigned wants)
         return;
     if (!e.code)
         e = card_read(worker->card, wants & READ_EID ? &eid : NULL,
-                      wants & READ_PROFILES ? &worker->list : NULL);
+                      wants & READ_PROFILES ? &worker->list : NULL, NULL);
     if (e.code == ERROR_SHUTTING_DOWN)
         return;
     if (e.code)

@@ -135,7 +135,7 @@ static void check_read(struct card *card)
     struct error e;
 
     list.count = PROFILES_MAX + 1;
-    e = card_read(card, &eid, &list);
+    e = card_read(card, &eid, &list, NULL);
     if (e.code) {
         assert(list.count == PROFILES_MAX + 1 && strcmp(eid.text, "as before") == 0);
         assert(e.message[0]);

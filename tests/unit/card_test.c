@@ -200,7 +200,7 @@ static void run_job(struct card *card, const struct row *row, char job, bool las
     struct error e;
 
     list = untouched;
-    e = card_read(card, job == 'l' ? NULL : &eid, job == 'e' ? NULL : &list);
+    e = card_read(card, job == 'l' ? NULL : &eid, job == 'e' ? NULL : &list, NULL);
     if (last && e.code != row->code)
         fail_msg("'%s' (%s)", error_code_name(e.code), e.message);
     if (!last)
@@ -255,10 +255,10 @@ static void commands_are_few(void **state)
 
     (void)state;
     card_script_play(&script, both);
-    assert_ok(card_read(card, &eid, &profiles));
+    assert_ok(card_read(card, &eid, &profiles, NULL));
     assert_true(script.commands <= 6);
     card_script_play(&script, list);
-    assert_ok(card_read(card, NULL, &profiles));
+    assert_ok(card_read(card, NULL, &profiles, NULL));
     assert_int_equal(script.commands, 4);
     card_free(card);
 }
@@ -279,7 +279,7 @@ static void a_long_list(void **state)
 
     (void)state;
     card_script_play(&script, steps);
-    assert_ok(card_read(card, NULL, &list));
+    assert_ok(card_read(card, NULL, &list, NULL));
     assert_int_equal(list.count, 8);
     card_script_end(&script);
     card_free(card);
@@ -296,9 +296,54 @@ static void a_pause_that_is_broken_off(void **state)
 
     (void)state;
     card_script_play(&script, steps);
-    assert_code(card_read(card, &eid, NULL), ERROR_SHUTTING_DOWN);
+    assert_code(card_read(card, &eid, NULL, NULL), ERROR_SHUTTING_DOWN);
     card_script_end(&script);
     card_free(card);
+}
+
+/* What the card says of the EID costs no list, and the other way round. */
+static void one_part_alone_fails(void **state)
+{
+    static const struct {
+        const char *ways;
+        bool eid, list;
+        struct card_step steps[12];
+        enum error_code code, eid_code;
+    } parts[] = {
+        // clang-format off
+        { "csim", true, true, { OPENED, GET_EID, LIST, CLOSE }, 0, 0 },
+        { "csim", true, true, { OPENED, { "8116000012", "6985" }, LIST, CLOSE }, 0, ERROR_CARD },
+        { "csim", true, true, { OPENED, { "8116000012", ROWS "9000" }, LIST, CLOSE }, 0, ERROR_CARD },
+        { "csim", true, true, { OPENED, { "8116000012", "6985" }, { "81180000FF", "6881" }, OPENED, LIST, CLOSE }, 0, ERROR_CARD },
+        { "csim", true, false, { OPENED, { "8116000012", "6A88" }, CLOSE }, 0, ERROR_CARD },
+        { "csim", true, true, { OPENED, GET_EID, { "81180000FF", "6982" }, CLOSE }, ERROR_CARD, 0 },
+        { "csim", true, true, { OPENED, GET_EID, { "81180000FF", "!timeout" }, CLOSE }, ERROR_MODEM_TIMEOUT, 0 },
+        { "csim", true, true, { OPENED, { "8116000012", "6985" }, { "81180000FF", "6982" }, CLOSE }, ERROR_CARD, ERROR_CARD },
+        { "csim", true, true, { OPENED, { "8116000012", "!timeout" }, CLOSE }, ERROR_MODEM_TIMEOUT, ERROR_MODEM_TIMEOUT },
+        { "csim", true, true, { OPEN, { "01A404000E" APPLET, "6A82" }, CLOSE }, ERROR_APPLET_ABSENT, ERROR_APPLET_ABSENT },
+        { "csim", true, true, { OPENED, { "8116000012", "9300", .times = 9 }, CLOSE }, ERROR_CARD_BUSY, ERROR_CARD_BUSY },
+        { "csim", false, true, { OPENED, LIST, CLOSE }, 0, 0 },
+    }; // clang-format on
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        struct card_script script = { 0 };
+        struct card *card = card_script_begin(&script, parts[i].ways, CARD_LPM);
+        struct profile_list list = { .count = 99 };
+        struct eid eid = { "as before" };
+        struct error eid_error = { .code = ERROR_INTERNAL };
+
+        print_message("part %zu\n", i);
+        card_script_play(&script, parts[i].steps);
+        assert_code(
+            card_read(card, parts[i].eid ? &eid : NULL, parts[i].list ? &list : NULL, &eid_error),
+            parts[i].code);
+        assert_code(eid_error, parts[i].eid_code);
+        assert_int_equal(strcmp(eid.text, "as before") == 0, !parts[i].eid || parts[i].eid_code);
+        assert_int_equal(list.count, parts[i].list && !parts[i].code ? 2 : 99);
+        card_script_end(&script);
+        card_free(card);
+    }
 }
 
 static void nothing_is_known_at_first(void **state)
@@ -320,6 +365,7 @@ int main(void)
         cmocka_unit_test(commands_are_few),
         cmocka_unit_test(a_long_list),
         cmocka_unit_test(a_pause_that_is_broken_off),
+        cmocka_unit_test(one_part_alone_fails),
         cmocka_unit_test(nothing_is_known_at_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,12 +309,14 @@ static struct profile_list list_with(bool other)
                                               .enabled = other } } };
 }
 
-struct error card_read(struct card *card, struct eid *ret_eid, struct profile_list *ret_list)
+struct error card_read(struct card *card, struct eid *ret_eid, struct profile_list *ret_list,
+                       struct error *ret_eid_error)
 {
     struct error e;
 
     (void)card;
     assert_null(ret_eid);
+    assert_null(ret_eid_error);
     note('L');
     if (world.script->stop_in_settle)
         world.stopping = true;
