@@ -712,31 +712,37 @@ struct error modem_reset(struct modem *modem)
                       "no reset of the modem is allowed or known");
 }
 
-struct error modem_after_switch(struct modem *modem)
-{
-    struct error e = restore_settings(modem);
-
-    return e.code ? e : try_all(modem, modem->quirk->after_switch, QUIRK_COMMANDS_MAX);
-}
-
-struct error modem_attach(struct modem *modem)
+/* A modem that was told which operator to use may never find the new profile's. */
+static struct error choose_operator_freely(struct modem *modem, int64_t deadline_ms)
 {
     struct chat_command command = { .text = "AT+COPS?",
                                     .prefix = "+COPS",
                                     .repeatable = true,
                                     .deadline_ms = clock_now_ms() + PLAIN_MS };
+    struct chat_command freely = { .text = "AT+COPS=0", .deadline_ms = deadline_ms };
     const struct chat_answer *answer = NULL;
     struct at_operator operator;
+    struct error e = chat_run(&modem->chat, &command, &answer);
+
+    if (e.code || answer->count == 0 || !at_cops_parse(answer->lines[0], &operator) ||
+        operator.mode == 0 || operator.mode == 3)
+        return network_is_fatal(&e) ? e : ERROR_OK;
+    return chat_run(&modem->chat, &freely, NULL);
+}
+
+struct error modem_after_switch(struct modem *modem, int64_t deadline_ms)
+{
     struct error e = restore_settings(modem);
 
     if (!e.code)
-        e = chat_run(&modem->chat, &command, &answer);
-    if (network_is_fatal(&e))
-        return e;
-    if (!e.code && answer->count > 0 &&
-        at_cops_parse(answer->lines[0], &operator) && operator.mode != 0 && operator.mode != 3)
-        e = try(modem, "AT+COPS=0", RADIO_MS);
-    if (network_is_fatal(&e))
-        return e;
-    return run(modem, "AT+CGATT=1", RADIO_MS);
+        e = try_all(modem, modem->quirk->after_switch, QUIRK_COMMANDS_MAX);
+    return e.code ? e : choose_operator_freely(modem, deadline_ms);
+}
+
+struct error modem_attach(struct modem *modem, int64_t deadline_ms)
+{
+    struct chat_command command = { .text = "AT+CGATT=1", .deadline_ms = deadline_ms };
+    struct error e = restore_settings(modem);
+
+    return e.code ? e : chat_run(&modem->chat, &command, NULL);
 }

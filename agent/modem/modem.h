@@ -114,10 +114,12 @@ MUST_CHECK struct error modem_cycle_radio(struct modem *modem);
 /* The highest rung that `reset` allows above CFUN: vendor command, own command or executable.
  * ERROR_NOT_SWITCHED: none is configured or known for this modem. The port mostly vanishes. */
 MUST_CHECK struct error modem_reset(struct modem *modem);
-/* What the quirk row wants after a switch (carrier configuration, cached ICCID). */
-MUST_CHECK struct error modem_after_switch(struct modem *modem);
-/* CGATT=1, and automatic operator selection where it is manual. */
-MUST_CHECK struct error modem_attach(struct modem *modem);
+/* Once the modem works with the new profile: what the quirk row wants then (carrier configuration,
+ * cached ICCID), and AT+COPS=0 where the operator was chosen by hand. A modem may search for minutes
+ * in that: at most until `deadline_ms`. */
+MUST_CHECK struct error modem_after_switch(struct modem *modem, int64_t deadline_ms);
+/* AT+CGATT=1, at most until `deadline_ms`. */
+MUST_CHECK struct error modem_attach(struct modem *modem, int64_t deadline_ms);
 
 /* Counters since the start. */
 struct modem_counters {

@@ -23,12 +23,15 @@ static struct saga_step look(const struct saga *saga, int64_t now_ms)
     return (struct saga_step){ .act = SAGA_LOOK, .look_at_ms = next_look(saga, now_ms) };
 }
 
-static struct saga_step enter(struct saga *saga, enum phase phase, int64_t now_ms)
+static struct saga_step enter(struct saga *saga, const struct saga_limits *limits, enum phase phase,
+                              int64_t now_ms)
 {
     saga->phase = phase;
     saga->phase_began_ms = now_ms;
     saga->helped = false;
-    return (struct saga_step){ .act = SAGA_ENTER, .phase = phase };
+    return (struct saga_step){ .act = SAGA_ENTER,
+                               .phase = phase,
+                               .deadline_ms = now_ms + limits->hold_ms };
 }
 
 static struct saga_step fail(struct error error)
@@ -100,7 +103,7 @@ static struct saga_step resetting(struct saga *saga, const struct saga_limits *l
     if (saga->rung_began_ms < 0)
         saga->rung_began_ms = now_ms;
     if (seen->modem_open && seen->restarted && seen->on_target && !seen->sim.code)
-        return enter(saga, PHASE_REGISTERING, now_ms);
+        return enter(saga, limits, PHASE_REGISTERING, now_ms);
     if (now_ms - saga->rung_began_ms >= rung_ms(saga, limits))
         return climb(saga, limits, seen, now_ms);
     return look(saga, now_ms);
@@ -111,7 +114,7 @@ static struct saga_step wait_or_help(struct saga *saga, const struct saga_limits
 {
     if (seen->modem_open && !saga->helped && now_ms - saga->phase_began_ms >= limits->help_ms) {
         saga->helped = true;
-        return (struct saga_step){ .act = SAGA_HELP };
+        return (struct saga_step){ .act = SAGA_HELP, .deadline_ms = now_ms + limits->hold_ms };
     }
     return look(saga, now_ms);
 }
@@ -129,7 +132,7 @@ static struct saga_step registering(struct saga *saga, const struct saga_limits 
     int64_t denied_ms = lasts(&saga->denied_since_ms, denied, now_ms);
 
     if (is_registered(seen))
-        return enter(saga, PHASE_ATTACHING, now_ms);
+        return enter(saga, limits, PHASE_ATTACHING, now_ms);
     if (denied_ms >= limits->denied_ms || (denied && over))
         return fail(error_make(ERROR_IN_AGENT, ERROR_REGISTRATION_DENIED, 0,
                                "the network has denied registration for %d s",
@@ -145,7 +148,7 @@ static struct saga_step attaching(struct saga *saga, const struct saga_limits *l
                                   const struct saga_seen *seen, int64_t now_ms)
 {
     if (seen->data || !limits->needs_data)
-        return enter(saga, PHASE_VERIFYING, now_ms);
+        return enter(saga, limits, PHASE_VERIFYING, now_ms);
     if (now_ms - saga->phase_began_ms >= limits->attach_ms)
         return fail(error_make(ERROR_IN_AGENT, ERROR_NO_DATA, 0,
                                "registered, but without an address for %d s",
@@ -158,6 +161,9 @@ struct saga_step saga_next(struct saga *saga, const struct saga_limits *limits,
 {
     if (is_locked(saga, limits, seen, now_ms))
         return fail(seen->sim);
+    if (seen->elsewhere && saga->phase != PHASE_RESETTING)
+        return fail(error_make(ERROR_IN_AGENT, ERROR_OVERTAKEN, 0,
+                               "somebody else has switched to another profile meanwhile"));
     switch (saga->phase) {
     case PHASE_RESETTING:
         return resetting(saga, limits, seen, now_ms);

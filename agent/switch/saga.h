@@ -23,6 +23,8 @@ struct saga_limits {
     int64_t denied_ms, locked_ms;
     /* Nothing for that long in a phase: attach by command, once. */
     int64_t help_ms;
+    /* The longest that a helping command may hold up the looking. */
+    int64_t hold_ms;
     /* How far up the reset ladder. */
     bool may_cycle, may_reset;
     /* False: registered is enough (switch.verify "registered"). */
@@ -51,6 +53,8 @@ struct saga_seen {
     bool restarted;
     /* The ICCID that the modem uses is the target's. */
     bool on_target;
+    /* It uses another one than the target. */
+    bool elsewhere;
     /* As of modem_check_sim(). */
     struct error sim;
     enum registration registration;
@@ -73,6 +77,8 @@ struct saga_step {
     enum saga_act act;
     enum phase phase;   /* SAGA_ENTER */
     int64_t look_at_ms; /* SAGA_LOOK */
+    /* What is done for SAGA_ENTER and SAGA_HELP may take no longer. */
+    int64_t deadline_ms;
     struct error error; /* SAGA_FAIL */
 };
 

@@ -13,12 +13,18 @@
 
 enum {
     ENABLE_MS = 60000, /* ENABLE and close, 30 s each */
+    /* What the modem gets after a cycle, and the longest that its two commands take. */
     CYCLE_MS = 30000,
+    CYCLE_COMMANDS_MS = 2 * 180000,
     RESET_MS = 60000,
     SETTLE_MS = 120000,
     DENIED_MS = 60000,
     LOCKED_MS = 10000,
     HELP_MS = 15000,
+    HOLD_MS = 30000,
+    /* A SIM that is busy before ENABLE is waited for. */
+    BUSY_MS = 30000,
+    BUSY_PAUSE_MS = 1000,
     SIGN_GAP_MS = 100,
     REOPEN_MIN_MS = 200,
     REOPEN_MAX_MS = 5000,
@@ -45,8 +51,9 @@ struct run {
     int64_t sent_ms;
     /* The card has switched: it said so, or its list did. */
     bool switched;
-    /* Since ENABLE. */
-    bool restarted;
+    /* Since ENABLE: the modem was seen to start over; we had it start over (which proves something
+     * only of a modem that tells which card it uses). */
+    bool restarted, cycled;
     bool has_now;
     struct iccid now;
 };
@@ -54,7 +61,8 @@ struct run {
 int64_t switch_budget_ms(const struct config *config)
 {
     /* Two cycles: one in vain where the port is away, one when it is back. */
-    return JOBS_MAX * (int64_t)ENABLE_MS + CYCLE_MS + SETTLE_MS + 2 * CYCLE_MS + RESET_MS +
+    return JOBS_MAX * (int64_t)ENABLE_MS + BUSY_MS + CYCLE_MS + SETTLE_MS +
+           2 * (CYCLE_COMMANDS_MS + CYCLE_MS) + RESET_MS +
            1000 * ((int64_t)config->switching.refresh_s + config->switching.register_s +
                    config->switching.attach_s + config->switching.verify_s);
 }
@@ -70,6 +78,7 @@ static struct saga_limits limits_of(const struct config *config)
         .denied_ms = DENIED_MS,
         .locked_ms = LOCKED_MS,
         .help_ms = HELP_MS,
+        .hold_ms = HOLD_MS,
         .may_cycle = config->modem.reset >= CONFIG_RESET_CFUN,
         .may_reset = config->modem.reset >= CONFIG_RESET_VENDOR,
         .needs_data = config->switching.verify != CONFIG_VERIFY_REGISTERED,
@@ -191,15 +200,35 @@ static bool may_try_again(const struct card_enable *result)
            (result->error.code == ERROR_MODEM_TIMEOUT || result->error.code == ERROR_MODEM_ABSENT);
 }
 
+/* As the modem says it while it reads the card anew (CME 14, 13, 0, 100). */
+static bool is_busy(const struct card_enable *result)
+{
+    return result->sent == CARD_NOT_SENT && result->error.code == ERROR_CARD_BUSY &&
+           result->error.domain == ERROR_IN_MODEM;
+}
+
+/* One job, or as many as a SIM wants that says for BUSY_MS that it is busy. */
+static struct card_enable enable_once(struct run *run)
+{
+    const int64_t busy_until_ms = clock_now_ms() + BUSY_MS;
+    struct card_enable result = { 0 };
+
+    for (;;) {
+        look_before(run);
+        card_enable(run->tools->card, decide, run, &result);
+        if (run->sent_ms || !is_busy(&result) || clock_now_ms() >= busy_until_ms ||
+            !pause_until(run, clock_now_ms() + BUSY_PAUSE_MS))
+            return result;
+    }
+}
+
 /* ENABLE goes out at most once. Before that, a job that failed is begun anew, and so is the look
  * before: the port may have been away. */
 static struct card_enable enable(struct run *run)
 {
-    struct card_enable result = { 0 };
+    struct card_enable result = enable_once(run);
     struct error last;
 
-    look_before(run);
-    card_enable(run->tools->card, decide, run, &result);
     for (int i = 1; i < JOBS_MAX && may_try_again(&result) && !run->sent_ms; i++) {
         log_warning("card could not be asked, trying once more", LOG_STR("op", run->op->id),
                     LOG_ERR(&result.error));
@@ -208,8 +237,7 @@ static struct card_enable enable(struct run *run)
                 result.error = last;
             break;
         }
-        look_before(run);
-        card_enable(run->tools->card, decide, run, &result);
+        result = enable_once(run);
     }
     return result;
 }
@@ -228,10 +256,13 @@ static struct error settle_once(struct run *run, int64_t deadline_ms, bool *chan
         card_forget_channels(tools->card);
         if (e.code)
             return e;
-        *channels_closed = run->restarted = true;
+        *channels_closed = run->cycled = true;
     }
     e = modem_check_sim(tools->modem);
-    return e.code ? e : card_read(tools->card, NULL, &run->ret->list, NULL);
+    /* A modem that is locked against the new profile lists it all the same. */
+    return e.code && e.code != ERROR_SIM_LOCKED
+               ? e
+               : card_read(tools->card, NULL, &run->ret->list, NULL);
 }
 
 static struct error settle(struct run *run, bool channels_closed, bool *ret_enabled)
@@ -262,27 +293,42 @@ static struct error settle(struct run *run, bool channels_closed, bool *ret_enab
 
 /* --- after ENABLE --- */
 
-static void look_at_card_in_use(struct run *run, struct saga_seen *ret)
+static void look_at_sim(struct run *run, struct saga_seen *ret)
 {
-    struct modem *modem = run->tools->modem;
-    char imsi[17];
-    bool cached;
-    struct error e;
-
-    ret->sim = modem_check_sim(modem);
+    ret->sim = modem_check_sim(run->tools->modem);
     if (ret->sim.code == ERROR_CARD_BUSY || ret->sim.code == ERROR_CARD_ABSENT ||
         (ret->sim.code == ERROR_SIM_LOCKED && run->was_ready))
         run->restarted = true;
-    if (ret->sim.code)
+}
+
+static bool has_other_imsi(const struct run *run)
+{
+    char imsi[17];
+    struct error e = modem_read_imsi_hash(run->tools->modem, imsi);
+
+    return !e.code && run->imsi_before[0] && strcmp(imsi, run->imsi_before) != 0;
+}
+
+/* Which profile the modem works with. One that has no command for it lets the card be read (CRSM),
+ * and the card has switched: then the IMSI has to be another one, too. */
+static void look_at_card_in_use(struct run *run, struct saga_seen *ret)
+{
+    struct iccid now;
+    bool cached, matches;
+    struct error e = modem_read_iccid(run->tools->modem, &now, &cached);
+
+    run->has_now = false;
+    if (e.code)
         return;
-    e = modem_read_iccid(modem, &run->now, &cached);
-    run->has_now = !e.code;
-    ret->on_target =
-        run->has_now && run->target.has_iccid && iccid_equal(&run->now, &run->target.iccid);
-    if (run->restarted || !ret->on_target || !run->imsi_before[0])
-        return;
-    e = modem_read_imsi_hash(modem, imsi);
-    if (!e.code && strcmp(imsi, run->imsi_before) != 0)
+    matches = run->target.has_iccid && iccid_equal(&now, &run->target.iccid);
+    if (matches && (!cached || !run->restarted) && has_other_imsi(run))
+        run->restarted = ret->on_target = true;
+    if (matches && (cached || !run->imsi_before[0]))
+        ret->on_target = true;
+    ret->elsewhere = !matches;
+    run->has_now = cached || ret->on_target;
+    run->now = now;
+    if (ret->on_target && cached && run->cycled)
         run->restarted = true;
 }
 
@@ -311,10 +357,9 @@ static struct saga_seen look(struct run *run, enum phase phase)
     if (phase == PHASE_RESETTING)
         run->has_now = false;
     if (modem_is_open(run->tools->modem)) {
-        if (phase == PHASE_RESETTING)
+        look_at_sim(run, &seen);
+        if (!seen.sim.code)
             look_at_card_in_use(run, &seen);
-        else
-            seen.sim = modem_check_sim(run->tools->modem);
         /* While resetting, registration tells only whether the modem has left the old network. */
         if (phase != PHASE_RESETTING || !run->restarted)
             look_at_network(run, phase == PHASE_ATTACHING, &seen);
@@ -348,7 +393,7 @@ static void cycle_radio(struct run *run)
         log_warning("radio could not be cycled, waiting on", LOG_STR("op", run->op->id),
                     LOG_ERR(&e));
     else
-        run->restarted = true;
+        run->cycled = true;
 }
 
 static void reset_modem(struct run *run)
@@ -360,23 +405,23 @@ static void reset_modem(struct run *run)
         log_warning("modem could not be reset, waiting on", LOG_STR("op", run->op->id),
                     LOG_ERR(&e));
     else
-        run->restarted = true;
+        run->cycled = true;
 }
 
-static void help(struct run *run)
+static void help(struct run *run, int64_t deadline_ms)
 {
-    struct error e = modem_attach(run->tools->modem);
+    struct error e = modem_attach(run->tools->modem, deadline_ms);
 
     if (e.code)
         log_warning("attaching by command was refused, waiting on", LOG_STR("op", run->op->id),
                     LOG_ERR(&e));
 }
 
-static void enter(struct run *run, enum phase phase)
+static void enter(struct run *run, enum phase phase, int64_t deadline_ms)
 {
     operations_enter(run->tools->operations, run->op->id, phase);
     if (phase == PHASE_REGISTERING) {
-        struct error e = modem_after_switch(run->tools->modem);
+        struct error e = modem_after_switch(run->tools->modem, deadline_ms);
 
         if (e.code)
             log_warning("modem's after-switch command was refused, going on",
@@ -400,6 +445,9 @@ static struct error follow(struct run *run)
         if (e.code)
             return e;
         seen = look(run, saga.phase);
+        /* Once the agent stops nothing can be read, and nothing can be concluded from that. */
+        if (!modem_idle(run->tools->modem, clock_now_ms()))
+            return error_make(ERROR_IN_AGENT, ERROR_SHUTTING_DOWN, 0, "the agent is stopping");
         if (seen.data && run->ret->end.blackout_ms < 0)
             run->ret->end.blackout_ms = clock_now_ms() - run->sent_ms;
         step = saga_next(&saga, &limits, &seen, clock_now_ms());
@@ -409,7 +457,7 @@ static struct error follow(struct run *run)
                 return error_make(ERROR_IN_AGENT, ERROR_SHUTTING_DOWN, 0, "the agent is stopping");
             break;
         case SAGA_ENTER:
-            enter(run, step.phase);
+            enter(run, step.phase, step.deadline_ms);
             break;
         case SAGA_CYCLE_RADIO:
             cycle_radio(run);
@@ -418,7 +466,7 @@ static struct error follow(struct run *run)
             reset_modem(run);
             break;
         case SAGA_HELP:
-            help(run);
+            help(run, step.deadline_ms);
             break;
         case SAGA_COMMIT:
             run->ret->end.verified =
@@ -480,6 +528,7 @@ static void end_changed(struct run *run, struct error why)
         why = error_make(ERROR_IN_AGENT, ERROR_INTERRUPTED, 0,
                          "the agent was stopped after ENABLE had gone out");
     run->ret->list_dropped = true;
+    run->ret->overtaken = why.code == ERROR_OVERTAKEN;
     run->ret->end.error = why;
     run->ret->end.has_result = run->switched;
     run->ret->end.changed =
@@ -523,10 +572,6 @@ void switch_run(const struct switch_tools *tools, const struct operation *op,
         end_unchanged(&run, result.error);
         break;
     case CARD_ENABLED:
-        /* A card that waits for the close of a channel that is lost would wait for ever. */
-        if (!result.channels_closed && modem_is_open(tools->modem) &&
-            tools->config->modem.reset >= CONFIG_RESET_CFUN)
-            cycle_radio(&run);
         end_changed(&run, follow(&run));
         break;
     case CARD_UNCLEAR:

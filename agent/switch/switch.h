@@ -41,6 +41,8 @@ struct switch_outcome {
     bool ended_already;
     /* ENABLE went out: what was known of the list is no longer true. */
     bool list_dropped;
+    /* Somebody else switched meanwhile. */
+    bool overtaken;
     /* The list that the job read, still true when `list_dropped` is false. */
     bool has_list;
     struct profile_list list;

@@ -9,7 +9,10 @@
 
 void view_init(struct view *view, struct state *state, struct bus *bus)
 {
-    *view = (struct view){ .state = state, .bus = bus, .list_by = "start" };
+    /* A tag from before a restart never fits: nobody knows what happened in between. */
+    *view = (struct view){
+        .state = state, .bus = bus, .generation = (uint64_t)clock_utc_ms(), .list_by = "start"
+    };
     view->now.trouble =
         error_make(ERROR_IN_AGENT, ERROR_MODEM_ABSENT, 0, "the modem is not set up yet");
 }

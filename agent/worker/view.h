@@ -16,7 +16,7 @@ struct view {
     struct state *state;
     struct bus *bus;
     struct snapshot now;
-    /* How often the list was dropped; part of its ETag. */
+    /* Rises whenever the list is dropped, also across restarts; part of its ETag. */
     uint64_t generation;
     /* The rows last seen, without the generation: what is news and what is not. */
     char rows_tag[SNAPSHOT_ETAG_MAX + 1];

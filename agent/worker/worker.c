@@ -195,7 +195,12 @@ static void take_eid(struct worker *worker, const struct eid *eid)
     worker->other_card = false;
 }
 
-/* A SIM that starts is waited for, and so are those who read. */
+/* A SIM that starts is waited for, and so are those who read; not for ever. */
+static bool waits_for_sim(const struct worker *worker, int64_t now_ms)
+{
+    return worker->busy_since_ms && now_ms - worker->busy_since_ms < BUSY_MS;
+}
+
 static bool keeps_busy(struct worker *worker, const struct error *sim)
 {
     int64_t now_ms = clock_now_ms();
@@ -207,7 +212,7 @@ static bool keeps_busy(struct worker *worker, const struct error *sim)
     if (worker->busy_since_ms == 0)
         worker->busy_since_ms = now_ms;
     worker->retry_at_ms = now_ms + BUSY_PAUSE_MS;
-    return now_ms - worker->busy_since_ms < BUSY_MS;
+    return waits_for_sim(worker, now_ms);
 }
 
 /* One job for all of the card that somebody waits for or that the snapshot lacks. */
@@ -295,7 +300,7 @@ static void run_switch(struct worker *worker, const struct operation *op)
     if (outcome->list_dropped) {
         /* What was read of the network belongs to the profile before. */
         worker->view.now.has_connectivity = false;
-        view_drop_list(&worker->view, "operation");
+        view_drop_list(&worker->view, outcome->overtaken ? "external" : "operation");
     } else if (outcome->has_list) {
         view_take_list(&worker->view, &outcome->list);
     } else {
@@ -349,7 +354,7 @@ static bool work(struct worker *worker, int64_t *ret_until_ms)
     take_signs(worker, now_ms);
     wanted = reads_wanted(worker->reads);
     card_wanted = wanted & WANTS_CARD || !worker->view.now.has_eid || !worker->view.now.has_list;
-    if ((wanted & WANTS_CARD && !worker->busy_since_ms) ||
+    if ((wanted & WANTS_CARD && !waits_for_sim(worker, now_ms)) ||
         (card_wanted && worker->retry_at_ms <= now_ms)) {
         read_card(worker, wanted & WANTS_CARD);
         return true;
@@ -533,12 +538,11 @@ static void end_waiting(struct worker *worker)
 
 void worker_stop(struct worker *worker)
 {
-    if (!worker->running)
-        return;
     operations_close_doors(worker->operations);
     atomic_store(&worker->stopping, true);
     wake(worker);
-    pthread_join(worker->thread, NULL);
+    if (worker->running)
+        pthread_join(worker->thread, NULL);
     worker->running = false;
     end_waiting(worker);
     reads_close(worker->reads);

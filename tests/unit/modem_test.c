@@ -298,11 +298,12 @@ static void a_radio_cycle_and_an_attach(void **state)
     peer.heard[0] = '\0';
     peer.answers[EXTRA].line = "AT+COPS?";
     peer.answers[EXTRA].answer = "\r\n+COPS: 1,2,\"26201\",7\r\n\r\nOK\r\n";
-    assert_ok(modem_attach(modem));
-    assert_string_equal(peer.heard, "AT+COPS? AT+COPS=0 AT+CGATT=1 ");
+    assert_ok(modem_after_switch(modem, clock_now_ms() + 10000));
+    assert_string_equal(peer.heard, "AT+COPS? AT+COPS=0 ");
     peer.answers[EXTRA].answer = "\r\n+COPS: 0\r\n\r\nOK\r\n";
     peer.heard[0] = '\0';
-    assert_ok(modem_attach(modem));
+    assert_ok(modem_after_switch(modem, clock_now_ms() + 10000));
+    assert_ok(modem_attach(modem, clock_now_ms() + 10000));
     assert_string_equal(peer.heard, "AT+COPS? AT+CGATT=1 ");
     end(modem);
 }

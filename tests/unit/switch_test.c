@@ -273,15 +273,17 @@ struct error modem_reset(struct modem *modem)
     return world.stopping ? state_of_port() : ERROR_OK;
 }
 
-struct error modem_after_switch(struct modem *modem)
+struct error modem_after_switch(struct modem *modem, int64_t deadline_ms)
 {
+    assert_true(deadline_ms > fake_clock.now_ms);
     (void)modem;
     note('S');
     return state_of_port();
 }
 
-struct error modem_attach(struct modem *modem)
+struct error modem_attach(struct modem *modem, int64_t deadline_ms)
 {
+    assert_true(deadline_ms > fake_clock.now_ms);
     (void)modem;
     note('H');
     world.when_ms[WHEN_HELP] = fake_clock.now_ms;
