@@ -44,6 +44,8 @@ struct run {
     bool was_registered, was_ready;
     /* From the list. */
     struct profile target;
+    bool has_from;
+    struct iccid from;
     /* Why decide() declined. */
     struct error declined;
     bool already_enabled;
@@ -175,8 +177,10 @@ static const struct profile *decide(void *ctx, const struct profile_list *list)
         return NULL;
     }
     run->target = *row;
-    operations_set_target(tools->operations, run->op->id, row,
-                          enabled && enabled->has_iccid ? &enabled->iccid : NULL);
+    run->has_from = enabled && enabled->has_iccid;
+    if (run->has_from)
+        run->from = enabled->iccid;
+    operations_set_target(tools->operations, run->op->id, row, run->has_from ? &run->from : NULL);
     if (row->enabled) {
         run->already_enabled = true;
         return NULL;
@@ -532,8 +536,7 @@ static void end_changed(struct run *run, struct error why)
     run->ret->end.error = why;
     run->ret->end.has_result = run->switched;
     run->ret->end.changed =
-        run->has_now ? run->target.has_iccid && iccid_equal(&run->now, &run->target.iccid)
-                     : run->switched;
+        run->has_now ? !run->has_from || !iccid_equal(&run->now, &run->from) : run->switched;
     run->ret->end.has_now = run->has_now;
     run->ret->end.now = run->now;
 }

@@ -20,7 +20,7 @@
 /* The modem from some moment on. */
 struct view {
     bool gone;
-    bool other; /* it works with B, else with A */
+    bool other, third; /* it works with B or with C, else with A */
     enum error_code sim;
     bool by_cme;
     enum registration registration;
@@ -72,6 +72,8 @@ struct script {
     bool stop_before_enable, stop_in_settle;
     /* Unsolicited lines without end. */
     bool storm;
+    /* The modem has no command for the ICCID that it uses: the card is read instead. */
+    bool uncached;
 };
 
 static struct {
@@ -221,8 +223,8 @@ struct error modem_read_iccid(struct modem *modem, struct iccid *ret, bool *ret_
     (void)modem;
     if (e.code)
         return e;
-    strcpy(ret->text, view_now()->other ? B : A);
-    *ret_cached = true;
+    strcpy(ret->text, view_now()->third ? C : view_now()->other ? B : A);
+    *ret_cached = !world.script->uncached;
     return e;
 }
 
@@ -497,7 +499,19 @@ static const struct row {
       OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JES" },
     { "was not registered before: the cycle that settled counts", { .jobs = { UNCLEAR_OPEN }, .settles_enabled = true, .has_before = true, .before = { SEARCHES }, .changes = { AT(CYCLE, 0, .other = true, SEARCHES), AT(CYCLE, 2000, .other = true, HOME, .data = true) } },
       OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JECLS" },
-    { "the card's yes, but its channel is lost: a cycle at once", { .reset = CONFIG_RESET_CFUN, .jobs = { { .sent = CARD_ENABLED, .open_channels = true } }, .changes = { AT(CYCLE, 100, STARTS), AT(CYCLE, 3000, ON_B, HOME, .data = true) } },
+    { "no ICCID command: another IMSI proves it", { .uncached = true, .jobs = { YES }, .changes = { GOES_WELL } },
+      OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JES" },
+    { "no ICCID command: the card's word does not, nor does a cycle", { .uncached = true, .reset = CONFIG_RESET_CFUN, .jobs = { YES }, .changes = { AT(ENABLE, 100, .other = true, HOME, .data = true), AT(CYCLE, 0, .other = true, SEARCHES), AT(CYCLE, 2000, .other = true, HOME, .data = true) } },
+      OPERATION_FAILED, ERROR_NOT_SWITCHED, '?', true, true, VERIFIED_NOTHING, "JEC" },
+    { "overtaken while it registers", { .jobs = { YES }, .changes = { AT(ENABLE, 500, STARTS), AT(ENABLE, 2000, ON_B, SEARCHES), AT(ENABLE, 4000, .third = true, .other_imsi = true, HOME, .data = true) } },
+      OPERATION_FAILED, ERROR_OVERTAKEN, 'C', true, true, VERIFIED_NOTHING, "JES" },
+    { "overtaken back to the one before", { .jobs = { YES }, .changes = { AT(ENABLE, 500, STARTS), AT(ENABLE, 2000, ON_B, SEARCHES), AT(ENABLE, 4000, HOME, .data = true) } },
+      OPERATION_FAILED, ERROR_OVERTAKEN, 'A', false, true, VERIFIED_NOTHING, "JES" },
+    { "the SIM is busy before ENABLE", { .jobs = { BEFORE(ERROR_CARD_BUSY), BEFORE(ERROR_CARD_BUSY), YES }, .changes = { GOES_WELL } },
+      OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JJJES" },
+    { "unclear, and locked against the new one", { .jobs = { UNCLEAR }, .settles_enabled = true, .changes = { AT(ENABLE, 0, .sim = ERROR_SIM_LOCKED, .by_cme = true) } },
+      OPERATION_FAILED, ERROR_SIM_LOCKED, '?', true, true, VERIFIED_NOTHING, "JEL" },
+    { "the card's yes, but its channel is lost: the ladder cycles", { .reset = CONFIG_RESET_CFUN, .jobs = { { .sent = CARD_ENABLED, .open_channels = true } }, .changes = { AT(CYCLE, 100, STARTS), AT(CYCLE, 3000, ON_B, HOME, .data = true) } },
       OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JECS" },
     { "in use already", { .target = A, .jobs = { YES } },
       OPERATION_SUCCEEDED, 0, 'A', false, false, VERIFIED_REGISTERED, "J" },
@@ -620,7 +634,7 @@ static void check_row(const struct row *row)
         assert_string_equal(op->target.iccid.text, row->script.target ? row->script.target : B);
     }
     if (row->now && row->now != '?')
-        assert_string_equal(op->now.text, row->now == 'A' ? A : B);
+        assert_string_equal(op->now.text, row->now == 'A' ? A : row->now == 'B' ? B : C);
     if (row->state == OPERATION_SUCCEEDED)
         assert_int_equal(op->blackout_ms >= 0, !row->script.registered_is_enough);
 }
