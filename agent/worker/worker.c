@@ -134,6 +134,20 @@ static void on_modem_event(void *ctx, enum modem_event event)
 
 /* --- the modem comes and goes --- */
 
+/* What was learned of one modem's way to the card says nothing of another's. */
+static void note_modem(struct worker *worker)
+{
+    const struct modem_identity *id = modem_identity(worker->modem);
+    const struct snapshot *now = &worker->view.now;
+
+    if (strcmp(id->manufacturer, now->manufacturer) != 0 || strcmp(id->model, now->model) != 0 ||
+        strcmp(id->revision, now->revision) != 0)
+        card_forget_all(worker->card);
+    else
+        card_forget_channels(worker->card);
+    view_take_identity(&worker->view, id);
+}
+
 static void open_modem(struct worker *worker)
 {
     struct error e = modem_open(worker->modem);
@@ -156,8 +170,7 @@ static void open_modem(struct worker *worker)
     worker->sample_at_ms = 0;
     worker->sim_sign = false;
     worker->other_card = true;
-    view_take_identity(&worker->view, modem_identity(worker->modem));
-    card_forget_channels(worker->card);
+    note_modem(worker);
     worker->view.now.has_connectivity = false;
     if (worker->view.now.has_list)
         view_drop_list(&worker->view, "external");
@@ -175,6 +188,8 @@ static void notice_gone(struct worker *worker)
     worker->open = false;
     worker->reopen_at_ms = clock_now_ms() + REOPEN_MIN_MS;
     worker->reopen_pause_ms = REOPEN_MIN_MS;
+    /* What the network was like says nothing once nobody looks. */
+    worker->view.now.has_connectivity = false;
     set_trouble(worker, MODEM_ABSENT, &gone);
 }
 
@@ -215,38 +230,49 @@ static bool keeps_busy(struct worker *worker, const struct error *sim)
     return waits_for_sim(worker, now_ms);
 }
 
+/* Each part goes into the snapshot, and to those who wait for it, by its own fate. */
+static void take_parts(struct worker *worker, unsigned wants, const struct eid *eid,
+                       const struct error *eid_error, const struct error *e)
+{
+    if (wants & READ_EID && !eid_error->code)
+        take_eid(worker, eid);
+    if (wants & READ_PROFILES && !e->code)
+        view_take_list(&worker->view, &worker->list);
+    if (modem_is_open(worker->modem))
+        set_trouble(worker, MODEM_READY, e);
+    else
+        notice_gone(worker);
+    view_publish(&worker->view);
+    if (wants & READ_EID)
+        reads_answer(worker->reads, READ_EID, eid_error);
+    reads_answer(worker->reads, e->code ? WANTS_CARD : wants & READ_PROFILES, e);
+}
+
 /* One job for all of the card that somebody waits for or that the snapshot lacks. */
 static void read_card(struct worker *worker, unsigned wants)
 {
     struct eid eid;
-    struct error e;
+    struct error e = modem_check_sim(worker->modem);
+    struct error eid_error = e;
 
+    if (keeps_busy(worker, &e))
+        return;
     if (!worker->view.now.has_eid || worker->other_card)
         wants |= READ_EID;
     if (!worker->view.now.has_list)
         wants |= READ_PROFILES;
-    e = modem_check_sim(worker->modem);
-    if (keeps_busy(worker, &e))
-        return;
     if (!e.code)
         e = card_read(worker->card, wants & READ_EID ? &eid : NULL,
-                      wants & READ_PROFILES ? &worker->list : NULL, NULL);
+                      wants & READ_PROFILES ? &worker->list : NULL, &eid_error);
     if (e.code == ERROR_SHUTTING_DOWN)
         return;
-    if (e.code)
+    if (wants & READ_EID && eid_error.code && !e.code)
+        log_warning("EID cannot be read, going on without it", LOG_ERR(&eid_error));
+    if (e.code || (wants & READ_EID && eid_error.code))
         back_off(worker);
     else
         worker->retry_pause_ms = RETRY_MIN_MS;
-    if (!e.code && wants & READ_EID)
-        take_eid(worker, &eid);
-    if (!e.code && wants & READ_PROFILES)
-        view_take_list(&worker->view, &worker->list);
-    if (modem_is_open(worker->modem))
-        set_trouble(worker, MODEM_READY, &e);
-    else
-        notice_gone(worker);
-    view_publish(&worker->view);
-    reads_answer(worker->reads, e.code ? WANTS_CARD : wants, &e);
+    take_parts(worker, wants, &eid, &eid_error, &e);
 }
 
 /* The modem goes on with another profile than at the last look: somebody else has switched. */

@@ -203,3 +203,28 @@ def test_a_storm_of_unsolicited_lines(lab):
 def test_extra_init_commands_are_sent(lab):
     sim, agent = ready(lab, config={"modem.init": ["AT+CSQ"]})
     assert "AT+CSQ" in sim.at_lines()
+
+
+def test_an_eid_that_the_card_refuses_costs_no_list(lab):
+    sim = lab.sim()
+    sim.fault("card", "eid", sw="6F00", nth=0)
+    agent = lab.agent(sim)
+    wait_until(lambda: agent.http("GET", "/readyz")[0] == 200, what="ready without an EID")
+    status, _, answer = agent.http("GET", "/v1/profiles")
+    assert status == 200 and len(answer["profiles"]) == 3
+    status, _, problem = agent.http("GET", "/v1/eid")
+    assert (status, problem["code"], problem["sw"]) == (502, "card-error", "6F00")
+    assert agent.enable(BETA)[2]["state"] == "succeeded"
+    sim.clear_faults()
+    status, _, eid = agent.http("GET", "/v1/eid", {"Cache-Control": "no-cache"})
+    assert status == 200 and eid["valid"]
+
+
+def test_connectivity_is_not_told_while_the_modem_is_away(lab):
+    sim, agent = ready(lab)
+    assert agent.http("GET", "/v1/connectivity", {"Cache-Control": "no-cache"})[0] == 200
+    sim.vanish()
+    wait_until(lambda: says_absent(agent), what="modem-absent")
+    assert agent.http("GET", "/v1/connectivity")[0] == 503
+    sim.come_back()
+    agent.wait_ready()

@@ -287,3 +287,45 @@ def test_operations_are_listed(lab):
     assert agent.http("GET", "/v1/operations?state=failed")[2]["operations"] == []
     status, _, problem = agent.http("GET", "/v1/operations/01JD0000000000000000000000")
     assert (status, problem["code"]) == (404, "not-found")
+
+
+def test_overtaken_by_somebody_else(lab):
+    sim, agent = ready(
+        lab,
+        overrides={"card.profiles.1.network.delay_ms": 20000},
+        config={"switch": {"refresh_s": 5, "register_s": 30}},
+    )
+    _, _, op = agent.enable(BETA, wait=None)
+    agent.wait_operation(op["id"], lambda o: o["phase"] == "registering")
+    sim.switch(GAMMA)
+    end = agent.wait_operation(op["id"])
+    assert (end["state"], end["error"]["code"]) == ("failed", "overtaken"), end
+    assert end["result"]["now"] == GAMMA == sim.enabled()
+
+
+def test_a_card_that_reads_as_switched_is_no_proof(lab):
+    """No ICCID command, and a modem that goes on with the old subscription."""
+    sim, agent = ready(
+        lab,
+        overrides={
+            "modem.ccid_command": "none",
+            "modem.refresh": "ignored",
+            "modem.cfun_refresh": False,
+        },
+    )
+    _, _, op = agent.enable(BETA, wait=300)
+    assert (op["state"], op["error"]["code"]) == ("failed", "not-switched"), op
+
+
+def test_an_operator_chosen_by_hand_is_let_go(lab):
+    sim, agent = ready(lab, overrides={"modem.cops_mode": 1})
+    since = sim.last_n()
+    agent.enable(BETA)
+    assert "AT+COPS=0" in sim.at_lines(since)
+
+
+def test_refresh_on_enable_needs_no_radio_cycle(lab):
+    sim, agent = ready(lab, overrides={"modem.refresh": "enable", "modem.refresh_ms": 1500})
+    since = sim.last_n()
+    assert agent.enable(BETA)[2]["state"] == "succeeded"
+    assert not any(line.startswith("AT+CFUN=") for line in sim.at_lines(since))
