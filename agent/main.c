@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/base/log.h"
@@ -17,6 +19,7 @@
 #include "agent/worker/worker.h"
 #include "api/api.h"
 #include "config/config.h"
+#include "config/config_pending.h"
 #include "mqtt/mqtt.h"
 
 /* Wiring: reads the configuration, puts the rooms together, waits for a signal, takes them apart. */
@@ -25,7 +28,7 @@ extern char **environ;
 
 enum { EXIT_CONFIGURATION = 78 /* EX_CONFIG of sysexits.h */ };
 
-static const char default_config[] = "/etc/lpm-agent/config.json";
+static char default_config[] = "/etc/lpm-agent/config.json";
 
 static const char usage[] =
     "Usage: lpm-agent [--config FILE] [--check-config]\n"
@@ -34,7 +37,8 @@ static const char usage[] =
     "answers on a unix socket (REST) and on MQTT.\n"
     "\n"
     "  -c, --config FILE   the configuration (default /etc/lpm-agent/config.json)\n"
-    "      --check-config  check it, print what would be in force, and end\n"
+    "      --check-config  check it, print what would be in force, and end;\n"
+    "                      what has no effect yet is told on standard error\n"
     "      --version       print the version and end\n"
     "  -h, --help          print this and end\n"
     "\n"
@@ -43,7 +47,7 @@ static const char usage[] =
     "2 wrong option, 78 wrong configuration.\n";
 
 struct arguments {
-    const char *config;
+    char *config;
     bool check;
 };
 
@@ -108,14 +112,29 @@ static struct config *load_config(const char *path)
     return loaded ? config : NULL;
 }
 
-static int check_config(const char *path)
+static void print_pending(const char *key, const char *instead, void *path)
+{
+    fprintf(stderr, "lpm-agent: %s: %s: has no effect in this version: %s\n", (const char *)path,
+            key, instead);
+}
+
+static void log_pending(const char *key, const char *instead, void *arg)
+{
+    (void)arg;
+    log_warning("key has no effect in this version", LOG_STR("key", key),
+                LOG_STR("instead", instead));
+}
+
+static int check_config(char *path)
 {
     struct config *config = load_config(path);
     char *text = config ? config_to_text(config) : NULL;
     int status = text ? 0 : EXIT_CONFIGURATION;
 
-    if (text)
+    if (text) {
         puts(text);
+        config_pending_each(config, print_pending, path);
+    }
     free(text);
     config_free(config);
     return status;
@@ -138,10 +157,21 @@ static int take_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-static void warn_of_what_is_not_there(const struct config *config)
+/* One level, as a bare system lacks it. It keeps what a restart should not forget; nothing that the
+ * agent could not do without. */
+static void prepare_state_dir(const char *path)
 {
-    if (config->steering.mode != CONFIG_STEERING_OFF)
-        log_warning("this version does not steer, steering.mode is taken as off");
+    int wrong = mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : errno;
+    int fd = wrong ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (!wrong && (fd < 0 || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0))
+        wrong = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    if (wrong)
+        log_warning("folder cannot be made or written, going on without keeping anything",
+                    LOG_STR("key", "state_dir"), LOG_STR("path", path),
+                    LOG_STR("error", strerror(wrong)));
 }
 
 /* False: memory or descriptors are out. */
@@ -244,8 +274,9 @@ static int run(struct config *config, const char *path)
         destroy(&agent);
         return 1;
     }
-    warn_of_what_is_not_there(config);
     log_info("starting", LOG_STR("version", LPM_VERSION), LOG_STR("device", config->device_id));
+    config_pending_each(config, log_pending, NULL);
+    prepare_state_dir(config->state_dir);
     e = start(&agent);
     if (e.code)
         log_err("cannot start", LOG_ERR(&e));

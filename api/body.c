@@ -7,8 +7,12 @@
 static struct error get_expect_enabled(const cJSON *json, struct operation_request *request)
 {
     const char *text = NULL;
-    struct error e = json_get_text(json, "expect_enabled", 64, &text);
+    struct error e;
 
+    /* A number of 20 digits loses the last ones on its way. */
+    if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(json, "expect_enabled")))
+        return error_field("expect_enabled", "expected text (an ICCID in quotes)");
+    e = json_get_text(json, "expect_enabled", 64, &text);
     if (e.code || !text)
         return e;
     if (iccid_from_text(text, strlen(text), &request->expect_enabled).code)

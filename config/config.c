@@ -106,10 +106,9 @@ static char *read_file(const char *path, size_t *ret_len, struct config_problems
     ssize_t n = fd >= 0 && text ? read_fully(fd, text, FILE_MAX_BYTES + 1) : -1;
 
     if (n < 0)
-        config_problems_add(problems, path, "expected a file that can be read: %s",
-                            strerror(errno));
+        config_problems_add(problems, "", "expected a file that can be read: %s", strerror(errno));
     else if (n > FILE_MAX_BYTES)
-        config_problems_add(problems, path, "expected at most 1 MiB");
+        config_problems_add(problems, "", "expected at most 1 MiB");
     if (fd >= 0)
         (void)close(fd);
     if (n < 0 || n > FILE_MAX_BYTES) {
@@ -133,11 +132,11 @@ static cJSON *read_tree(const char *path, struct config_problems *problems)
     e = json_parse_commented(text, len, &root);
     free(text);
     if (e.code) {
-        config_problems_add(problems, e.field[0] ? e.field : path, "%s", e.message);
+        config_problems_add(problems, e.field, "%s", e.message);
         return NULL;
     }
     if (!cJSON_IsObject(root)) {
-        config_problems_add(problems, path, "expected an object");
+        config_problems_add(problems, "", "expected an object");
         cJSON_Delete(root);
         return NULL;
     }

@@ -190,7 +190,8 @@ struct config {
     } steering;
 };
 
-/* One thing that is wrong: the key's path ("mqtt.keepalive_s") and what was expected. */
+/* One thing that is wrong: the key's path ("mqtt.keepalive_s"; "": the file itself) and
+ * what was expected. */
 struct config_problem {
     char path[128];
     char message[200];
@@ -203,7 +204,8 @@ struct config_problems {
 
 /* Reads `path`, applies LPM_AGENT__SECTION__KEY from `environment` (as of environ; NULL: none),
  * checks everything. True: gives the configuration (config_free). False: `*ret_problems` has at
- * least one row, all that is wrong (none only where memory ran out). `ret_problems` is set in any case; config_problems_done(). */
+ * least one row, all that is wrong (none only where memory ran out). `ret_problems` is set in any
+ * case; config_problems_done(). */
 bool config_load(const char *path, char *const *environment, struct config **ret,
                  struct config_problems *ret_problems);
 void config_free(struct config *config);

@@ -20,6 +20,17 @@ static bool is_any_text(const char *text)
     return strlen(text) <= 4096;
 }
 
+static bool is_iccid(const char *text)
+{
+    struct iccid id;
+    struct error e = iccid_from_text(text, strlen(text), &id);
+
+    return !e.code;
+}
+
+/* A number of 20 digits loses the last ones on its way. */
+static const char iccid_as_text[] = "text (an ICCID in quotes)";
+
 /* True: at most ITEMS_MAX strings that are all valid. Else a problem for each that is not. */
 static bool check_items(const struct config_key *key, const char *path, const cJSON *array,
                         bool (*is_valid)(const char *), const char *expected,
@@ -39,7 +50,9 @@ static bool check_items(const struct config_key *key, const char *path, const cJ
         item_path(path, i++, at);
         if (cJSON_IsString(item) && is_valid(item->valuestring))
             continue;
-        config_refuse(key, at, item, expected, problems);
+        config_refuse(key, at, item,
+                      cJSON_IsNumber(item) && is_valid == is_iccid ? iccid_as_text : expected,
+                      problems);
         ok = false;
     }
     return ok;
@@ -242,14 +255,6 @@ static size_t *count_field(const struct config_key *key, void *base)
 static size_t count_in(const struct config_key *key, const void *base)
 {
     return *(const size_t *)(const void *)((const char *)base + key->count_offset);
-}
-
-static bool is_iccid(const char *text)
-{
-    struct iccid id;
-    struct error e = iccid_from_text(text, strlen(text), &id);
-
-    return !e.code;
 }
 
 static void describe_iccids(const struct config_key *key, char *ret, size_t size)

@@ -57,10 +57,18 @@ static struct error take_aid(const char *text, struct profile_ref *ret)
     return named("aid", aid_from_text(text, strlen(text), &ret->aid));
 }
 
+/* As json_get_text(). A JSON number of 20 digits has lost the last ones. */
+static struct error take_iccid_text(const cJSON *json, const char *name, const char **ret)
+{
+    if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(json, name)))
+        return error_field(name, "expected text (an ICCID in quotes)");
+    return json_get_text(json, name, 2 * ICCID_TEXT_MAX, ret);
+}
+
 static struct error take_target(const cJSON *json, struct profile_ref *ret)
 {
     const char *iccid = NULL, *aid = NULL;
-    struct error e = json_get_text(json, "iccid", 2 * ICCID_TEXT_MAX, &iccid);
+    struct error e = take_iccid_text(json, "iccid", &iccid);
 
     if (!e.code)
         e = json_get_text(json, "aid", 2 * AID_TEXT_LEN, &aid);
@@ -88,7 +96,7 @@ static struct error take_text(const cJSON *json, const char *name, size_t max, c
 static struct error take_expect(const cJSON *json, struct operation_request *ret)
 {
     const char *text = NULL;
-    struct error e = json_get_text(json, "expect_enabled", 2 * ICCID_TEXT_MAX, &text);
+    struct error e = take_iccid_text(json, "expect_enabled", &text);
 
     if (e.code || !text)
         return e;

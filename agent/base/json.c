@@ -77,7 +77,7 @@ static bool scan_unicode_escape(struct scan *s)
     int low;
 
     if (unit < 0)
-        return scan_fail(s, "an escape that is none");
+        return scan_fail(s, "an unknown escape");
     if (unit == 0)
         return scan_fail(s, "\\u0000 in a string");
     s->at += 5;
@@ -96,7 +96,7 @@ static bool scan_escape(struct scan *s)
     int c = char_at(s, s->at + 1);
 
     if (c <= 0 || !strchr("\"\\/bfnrtu", c))
-        return scan_fail(s, "an escape that is none");
+        return scan_fail(s, "an unknown escape");
     s->at++;
     if (c == 'u')
         return scan_unicode_escape(s);
@@ -172,7 +172,7 @@ static bool scan_number(struct scan *s)
     double value;
 
     if (end == 0)
-        return scan_fail(s, "a number that is none");
+        return scan_fail(s, "not a number");
     if (end - s->at > NUMBER_MAX)
         return scan_fail(s, "a number of too many digits");
     memcpy(text, s->text + s->at, end - s->at);
@@ -195,7 +195,7 @@ static bool scan_word(struct scan *s)
             return true;
         }
     }
-    return scan_fail(s, "a value that is none");
+    return scan_fail(s, "a value expected");
 }
 
 static void value_done(struct scan *s)
@@ -305,12 +305,15 @@ static bool scan_all(struct scan *s)
 
 static struct error error_at(const char *text, size_t at, const char *wrong)
 {
-    size_t line = 1;
+    size_t line = 1, begin = 0;
 
     for (size_t i = 0; i < at; i++)
-        line += text[i] == '\n';
-    return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0, "JSON, line %zu, byte %zu: %s",
-                      line, at, wrong);
+        if (text[i] == '\n') {
+            line++;
+            begin = i + 1;
+        }
+    return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0, "JSON, line %zu, column %zu: %s",
+                      line, at - begin + 1, wrong);
 }
 
 static struct error no_memory(void)

@@ -14,7 +14,8 @@
 
 enum { JSON_DEPTH_MAX = 8 };
 
-/* Gives the tree (free with cJSON_Delete). ERROR_INVALID_REQUEST says what and at which byte. */
+/* Gives the tree (free with cJSON_Delete). ERROR_INVALID_REQUEST says what, and at which line and
+ * byte of it (column, from 1). */
 MUST_CHECK struct error json_parse(const char *text, size_t len, cJSON **ret);
 
 /* As json_parse, for files: line comments and block comments outside of strings count as blanks. */

@@ -28,8 +28,11 @@ def write(lab, text):
 
 def test_the_example_is_valid():
     done = check(ROOT / "config" / "example.json")
-    # The example names files of a gateway; nothing else may be wrong with it.
-    problems = [p for p in done.stderr.splitlines() if "_file" not in p]
+    # The example names files of a gateway and sets keys whose function comes later; nothing else
+    # may be wrong with it.
+    problems = [
+        p for p in done.stderr.splitlines() if "_file" not in p and "no effect in this version" not in p
+    ]
     assert not problems, done.stderr
 
 
@@ -52,6 +55,51 @@ def test_all_problems_come_at_once_with_their_paths(lab):
     assert done.returncode == 78
     for path in ("modem.bauds", "modem.baud:", "mqtt.keepalive_s", "switch.verify", "nothing"):
         assert path in done.stderr, done.stderr
+
+
+def test_the_file_is_named_once(lab):
+    path = write(lab, '{\n  "mqtt": tcp }')
+    assert check(path).stderr == f"lpm-agent: {path}: JSON, line 2, column 11: a value expected\n"
+    missing = lab.folder / "missing.json"
+    assert check(missing).stderr.count("missing.json") == 1
+    assert check(lab.folder).stderr.count(str(lab.folder)) == 1
+
+
+def test_keys_without_effect_are_told(lab):
+    done = check(
+        write(
+            lab,
+            {
+                "device_id": "d",
+                "steering": {"mode": "on"},
+                "profiles": {"89882110000001234568": {"apn": "iot", "label": "L"}},
+            },
+        )
+    )
+    assert done.returncode == 0 and json.loads(done.stdout)["steering"]["mode"] == "on"
+    told = [line.split(": ")[2] for line in done.stderr.splitlines()]
+    assert told == ["steering.mode", "profiles.*.apn"], done.stderr
+
+
+def test_the_state_folder_is_made(lab):
+    sim = lab.sim()
+    state = lab.folder / "made"
+    agent = lab.agent(sim, config={"state_dir": str(state), "steering.mode": "on"})
+    agent.wait_ready()
+    assert state.stat().st_mode & 0o777 == 0o700
+    text = agent.stderr()
+    assert "key=steering.mode" in text and "key=state_dir" not in text
+    agent.stop()
+
+
+def test_a_state_folder_that_cannot_be(lab):
+    sim = lab.sim()
+    (lab.folder / "file").write_text("")
+    for state in (lab.folder / "file", lab.folder / "no" / "such"):
+        agent = lab.agent(sim, config={"state_dir": str(state)})
+        agent.wait_ready()
+        assert "key=state_dir" in agent.stderr() and f"path={state}" in agent.stderr()
+        agent.stop()
 
 
 def test_the_environment_overrides(lab):

@@ -38,6 +38,7 @@ static const struct {
     { "{\"requester\":\"me\"}", "requester" },
     { "{\"Reason\":\"x\"}", "Reason" },
     { "{\"iccid\":\"8949001312170061988\"}", "iccid" },
+    { "{\"expect_enabled\":8949001312170061988}", "expect_enabled" },
     { "{\"\":1}", "" },
     { "[]", "" },
     { "null", "" },

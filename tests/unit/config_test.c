@@ -243,6 +243,7 @@ static const struct {
     { "steering.mode", "\"advise\"", NULL, NULL },
     { "steering.mode", "\"on\"", NULL, NULL },
     { "steering.order", "[\"" ICCID "\"]", NULL, NULL },
+    { "steering.order", "[89882110000001234568]", "steering.order[0]", "expected text (an ICCID in quotes), not 8" },
     { "steering.order", "[\"x\",\"" ICCID "\",5]", "steering.order[2]", "an ICCID" },
     { "steering.rules.no-service", "{\"enabled\":false,\"for_s\":5}", NULL, NULL },
     { "steering.rules.no-service", "true", NULL, "an object" },
@@ -607,8 +608,8 @@ static const struct {
     { "a name twice", "{\"log\":{},\"log\":{}}", 19, "twice" },
     { "cut off", "{\"log\":{", 8, "too early" },
     { "an open comment", "{} /*", 5, "comment" },
-    { "a byte order mark", "\xEF\xBB\xBF{}", 5, "a value that is none" },
-    { "another encoding", "\xFF\xFE{\0}\0", 6, "a value that is none" },
+    { "a byte order mark", "\xEF\xBB\xBF{}", 5, "a value expected" },
+    { "another encoding", "\xFF\xFE{\0}\0", 6, "a value expected" },
     { "a name that steers a terminal", "{\"\\u001b[31m\":1}", 16, "unknown key" },
 }; // clang-format on
 
@@ -666,7 +667,8 @@ static void files_that_are_not_there(void **state)
     (void)state;
     assert_false(config_load("/nonexistent/config.json", NULL, &config, &problems));
     assert_int_equal(problems.count, 1);
-    assert_string_equal(problems.items[0].path, "/nonexistent/config.json");
+    assert_string_equal(problems.items[0].path, "");
+    assert_non_null(strstr(problems.items[0].message, "No such file"));
     config_problems_done(&problems);
     assert_false(config_load(folder, NULL, &config, &problems));
     assert_int_equal(problems.count, 1);

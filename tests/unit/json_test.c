@@ -139,7 +139,7 @@ static void says_where(void **state)
     struct error e = json_parse(text, strlen(text), &tree);
 
     (void)state;
-    assert_string_equal(e.message, "JSON, line 3, byte 17: a number that is none");
+    assert_string_equal(e.message, "JSON, line 3, column 7: not a number");
 }
 
 static void many_names_are_quick(void **state)
