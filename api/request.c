@@ -133,10 +133,22 @@ bool request_take_body(struct request *request, const char *piece, size_t len)
     return true;
 }
 
+/* So that a shell's prompt does not stick to it. Takes `body`; without memory it stays as it is. */
+static char *end_line(char *body)
+{
+    size_t len = strlen(body);
+    char *line = realloc(body, len + sizeof "\n");
+
+    if (!line)
+        return body;
+    memcpy(line + len, "\n", sizeof "\n");
+    return line;
+}
+
 static struct MHD_Response *make_response(struct answer *answer)
 {
     static char nothing[] = "";
-    char *body = answer->body;
+    char *body = answer->body ? end_line(answer->body) : NULL;
     struct MHD_Response *response =
         MHD_create_response_from_buffer(body ? strlen(body) : 0, body ? body : nothing,
                                         body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);

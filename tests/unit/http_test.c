@@ -259,8 +259,11 @@ static const struct {
 } rows[] = {
     // clang-format off
     { "a read", OPERATOR, TEXT("GET /v1/eid HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 200, "\r\n\r\n{\"eid\":\"89001039450410141400000000001580\"" },
+    { "a newline ends it", OPERATOR, TEXT("GET /healthz HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 200, "\r\nContent-Length: 16\r\n" },
+    { "a newline is its end", OPERATOR, TEXT("GET /healthz HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 200, "\r\n\r\n{\"status\":\"ok\"}\n" },
+    { "a problem ends so too", OPERATOR, TEXT("GET /v1/nothing HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 404, "\"}\n" },
     { "its headers", VIEWER, TEXT("GET /v1/profiles HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 200, "X-Content-Type-Options: nosniff\r\nETag: \"1-a\"\r\n" },
-    { "HEAD has the length and no body", OPERATOR, TEXT("HEAD /healthz HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 200, "Content-Length: 15\r\n" },
+    { "HEAD has the length and no body", OPERATOR, TEXT("HEAD /healthz HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 200, "Content-Length: 16\r\n" },
     { "no Host on a socket", OPERATOR, TEXT("GET /v1/eid HTTP/1.1\r\n" CLOSE), 200, NULL },
     { "a foreign Host on a socket", OPERATOR, TEXT("GET /v1/eid HTTP/1.1\r\nHost: evil\r\nOrigin: http://evil\r\n" CLOSE), 200, NULL },
     { "HTTP/1.0", OPERATOR, TEXT("GET /v1/eid HTTP/1.0\r\n\r\n"), 200, NULL },
