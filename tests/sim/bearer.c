@@ -20,6 +20,11 @@ struct bearer_chunk {
     char data[];
 };
 
+static bool has_service(const struct sim *sim)
+{
+    return net_has_data(sim) && (sim->pty.master >= 0 || !sim->scn.bearer.vanish);
+}
+
 static void set_flags(int fd)
 {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -147,19 +152,30 @@ static void accept_one(struct sim *sim, size_t relay)
     if (fd < 0)
         return;
     set_flags(fd);
-    if (!c || (!net_has_data(sim) && sim->scn.bearer.refuse == REFUSE_RESET)) {
+    if (!c || (!has_service(sim) && sim->scn.bearer.refuse == REFUSE_RESET)) {
         record_count(&sim->record, "refused");
         reset_fd(fd);
         return;
     }
     *c = (struct bearer_connection){ .used = true, .side = { { .fd = fd }, { .fd = -1 } } };
     text_copy(c->iccid, sizeof(c->iccid), sim->modem.iccid);
-    if (net_has_data(sim)) {
+    if (has_service(sim)) {
         record_count(&sim->record, "connections");
         connect_target(sim, c, relay);
     } else {
         record_count(&sim->record, "refused");
         c->dead = true;
+    }
+}
+
+static void end_connection(const struct sim *sim, struct bearer_connection *c)
+{
+    if (sim->scn.bearer.on_switch == SWITCH_CLOSE) {
+        connection_free(c, true);
+    } else {
+        c->dead = true;
+        drop_chunks(&c->side[0]);
+        drop_chunks(&c->side[1]);
     }
 }
 
@@ -169,16 +185,16 @@ void bearer_service_changed(struct sim *sim)
     for (int i = 0; i < MAX_CONNECTIONS; i++) {
         struct bearer_connection *c = &sim->bearer.connections[i];
 
-        if (!c->used || c->dead || !strcmp(c->iccid, sim->modem.iccid))
-            continue;
-        if (sim->scn.bearer.on_switch == SWITCH_CLOSE) {
-            connection_free(c, true);
-        } else {
-            c->dead = true;
-            drop_chunks(&c->side[0]);
-            drop_chunks(&c->side[1]);
-        }
+        if (c->used && !c->dead && strcmp(c->iccid, sim->modem.iccid) != 0)
+            end_connection(sim, c);
     }
+}
+
+void bearer_port_gone(struct sim *sim)
+{
+    for (int i = 0; sim->scn.bearer.vanish && i < MAX_CONNECTIONS; i++)
+        if (sim->bearer.connections[i].used && !sim->bearer.connections[i].dead)
+            end_connection(sim, &sim->bearer.connections[i]);
 }
 
 static bool may_read(const struct sim *sim, const struct bearer_connection *c, int side)
@@ -188,7 +204,7 @@ static bool may_read(const struct sim *sim, const struct bearer_connection *c, i
     if (s->fd < 0 || s->eof || c->connecting)
         return false;
     /* A dead one is read to see it close; what it says is lost. */
-    return c->dead || net_has_data(sim);
+    return c->dead || has_service(sim);
 }
 
 static bool due(const struct bearer_side *s)
@@ -209,7 +225,7 @@ size_t bearer_poll(struct sim *sim, struct pollfd *fds, size_t max)
         for (int k = 0; c->used && k < 2 && n < max; k++) {
             short events = may_read(sim, c, k) ? POLLIN : 0;
 
-            if ((due(&c->side[k]) && net_has_data(sim)) || (k == 1 && c->connecting))
+            if ((due(&c->side[k]) && has_service(sim)) || (k == 1 && c->connecting))
                 events |= POLLOUT;
             if (events)
                 fds[n++] = (struct pollfd){ .fd = c->side[k].fd, .events = events };
@@ -349,7 +365,7 @@ int bearer_wait(const struct sim *sim)
 {
     int64_t best = -1, now = now_ms();
 
-    if (!net_has_data(sim))
+    if (!has_service(sim))
         return -1;
     for (int i = 0; i < MAX_CONNECTIONS; i++) {
         const struct bearer_connection *c = &sim->bearer.connections[i];

@@ -50,4 +50,6 @@ void bearer_ready(struct sim *sim, const struct pollfd *fds, size_t count);
 int bearer_wait(const struct sim *sim);
 /* Registration, attachment or the profile in use changed. */
 void bearer_service_changed(struct sim *sim);
+/* The port went away, and with bearer.vanish every connection with it. */
+void bearer_port_gone(struct sim *sim);
 size_t bearer_count(const struct sim *sim);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "send.h"
 #include "sim.h"
 
 /* lpm-sim: a modem with an OmniSIM and a network behind it, on a pseudo-terminal. */
@@ -97,6 +98,7 @@ bool sim_set(struct sim *sim, const char *path, cJSON *value, char *error)
     return true;
 }
 
+/* NULL and errno: it cannot be read. */
 static char *read_file(const char *path)
 {
     FILE *f = fopen(path, "rb");
@@ -105,7 +107,7 @@ static char *read_file(const char *path)
     size_t n;
 
     if (!f)
-        die("%s: %s", path, strerror(errno));
+        return NULL;
     while ((n = fread(data, 1, sizeof(data), f)) > 0)
         buf_add(&b, data, n);
     fclose(f);
@@ -113,36 +115,52 @@ static char *read_file(const char *path)
     return b.data;
 }
 
-static void load_scenario(struct sim *sim, const char *path)
+/* A wrong one is told, and the guide's card taken, so that what is wrong with --set is told as well. */
+static bool load_scenario(struct sim *sim, const char *path)
 {
     char error[SCENARIO_ERROR] = "", *text = path ? read_file(path) : NULL;
+    bool good = !path || text;
 
+    if (!good)
+        fprintf(stderr, "lpm-sim: %s: %s\n", path, strerror(errno));
     sim->tree = scenario_parse(text, error);
     free(text);
+    if (sim->tree && scenario_decode(sim->tree, &sim->scn, error))
+        return good;
+    fprintf(stderr, "lpm-sim: %s: %s\n", path ? path : "scenario", error);
+    cJSON_Delete(sim->tree);
+    sim->tree = scenario_parse(NULL, error);
     if (!sim->tree || !scenario_decode(sim->tree, &sim->scn, error))
-        die("%s: %s", path ? path : "scenario", error);
+        die("scenario: %s", error);
+    return false;
 }
 
 /* --set 'path=JSON' */
-static void set_from_option(struct sim *sim, const char *option)
+static bool set_from_option(struct sim *sim, const char *option)
 {
     const char *equals = strchr(option, '=');
     char error[SCENARIO_ERROR] = "", path[256];
     cJSON *value = equals ? cJSON_ParseWithOpts(equals + 1, NULL, true) : NULL;
 
-    if (!value || (size_t)(equals - option) >= sizeof(path))
-        die("--set %s: path=JSON is wanted", option);
+    if (!value || (size_t)(equals - option) >= sizeof(path)) {
+        cJSON_Delete(value);
+        fprintf(stderr, "lpm-sim: --set %s: path=JSON is wanted\n", option);
+        return false;
+    }
     memcpy(path, option, (size_t)(equals - option));
     path[equals - option] = 0;
-    if (!scenario_set(&sim->tree, path, value, error) ||
-        !scenario_decode(sim->tree, &sim->scn, error))
-        die("--set %s", error);
+    if (scenario_set(&sim->tree, path, value, error) &&
+        scenario_decode(sim->tree, &sim->scn, error))
+        return true;
+    fprintf(stderr, "lpm-sim: --set %s\n", error);
+    return false;
 }
 
 static void help(void)
 {
     puts(
         "lpm-sim [options]: a modem with an OmniSIM and a network, on a pseudo-terminal\n"
+        "lpm-sim --control SOCKET --send JSON: a command to one that runs\n"
         "\n"
         "  --scenario FILE    the scenario (JSON); without it, the card of the vendor's guide\n"
         "  --link PATH        the port: a symbolic link to the pseudo-terminal (needed)\n"
@@ -151,6 +169,8 @@ static void help(void)
         "                     data service; IPv4; may be given more than once\n"
         "  --set 'path=JSON'  a key of the scenario, over the file's; may be given more than once\n"
         "  --trace FILE       writes what goes over the port\n"
+        "  --send JSON        sends the command to the simulator of --control, prints the\n"
+        "                     answer and ends: 0 if it was ok, else 1\n"
         "  --help             this\n"
         "\n"
         "When it is ready it prints \"ready link=… control=…\". SIGTERM and SIGINT end it.\n"
@@ -163,7 +183,7 @@ static void help(void)
 }
 
 struct options {
-    const char *scenario, *link, *control, *trace;
+    const char *scenario, *link, *control, *trace, *send;
     const char *bearers[MAX_RELAYS], *sets[64];
     size_t bearer_count, set_count;
 };
@@ -171,10 +191,15 @@ struct options {
 static struct options parse_options(int argc, char **argv)
 {
     static const struct option longs[] = {
-        { "scenario", required_argument, NULL, 's' }, { "link", required_argument, NULL, 'l' },
-        { "control", required_argument, NULL, 'c' },  { "bearer", required_argument, NULL, 'b' },
-        { "trace", required_argument, NULL, 't' },    { "set", required_argument, NULL, 'S' },
-        { "help", no_argument, NULL, 'h' },           { 0 },
+        { "scenario", required_argument, NULL, 's' },
+        { "link", required_argument, NULL, 'l' },
+        { "control", required_argument, NULL, 'c' },
+        { "bearer", required_argument, NULL, 'b' },
+        { "trace", required_argument, NULL, 't' },
+        { "set", required_argument, NULL, 'S' },
+        { "send", required_argument, NULL, 'x' },
+        { "help", no_argument, NULL, 'h' },
+        { 0 },
     };
     struct options o = { 0 };
     int opt;
@@ -188,6 +213,8 @@ static struct options parse_options(int argc, char **argv)
             o.control = optarg;
         } else if (opt == 't') {
             o.trace = optarg;
+        } else if (opt == 'x') {
+            o.send = optarg;
         } else if (opt == 'b' && o.bearer_count < MAX_RELAYS) {
             o.bearers[o.bearer_count++] = optarg;
         } else if (opt == 'S' && o.set_count < ARRAY_LEN(o.sets)) {
@@ -200,11 +227,32 @@ static struct options parse_options(int argc, char **argv)
             exit(2);
         }
     }
-    if (!o.link || optind != argc) {
-        fputs("lpm-sim: --link PATH is needed; see --help\n", stderr);
+    if (optind != argc) {
+        fprintf(stderr, "lpm-sim: unexpected argument '%s'; see --help\n", argv[optind]);
         exit(2);
     }
     return o;
+}
+
+/* All that is wrong is told before the end. */
+static void take_options(struct sim *sim, const struct options *o)
+{
+    bool good = load_scenario(sim, o->scenario);
+
+    for (size_t i = 0; i < o->set_count; i++)
+        good = set_from_option(sim, o->sets[i]) && good;
+    if (!o->link)
+        fputs("lpm-sim: --link PATH is needed; see --help\n", stderr);
+    if (!o->link || !good)
+        exit(good ? 2 : 1);
+}
+
+static int send_option(const struct options *o)
+{
+    if (o->control)
+        return send_command(o->control, o->send);
+    fputs("lpm-sim: --send needs --control SOCKET\n", stderr);
+    return 2;
 }
 
 static int least_wait(int a, int b)
@@ -243,12 +291,13 @@ static void loop(struct sim *sim)
 int main(int argc, char **argv)
 {
     struct options o = parse_options(argc, argv);
-    struct sim *sim = must_alloc(calloc(1, sizeof(*sim)));
+    struct sim *sim;
     FILE *trace = NULL;
 
-    load_scenario(sim, o.scenario);
-    for (size_t i = 0; i < o.set_count; i++)
-        set_from_option(sim, o.sets[i]);
+    if (o.send)
+        return send_option(&o);
+    sim = must_alloc(calloc(1, sizeof(*sim)));
+    take_options(sim, &o);
     if (o.trace && !(trace = fopen(o.trace, "w")))
         die("%s: %s", o.trace, strerror(errno));
     catch_signals();

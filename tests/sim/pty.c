@@ -114,6 +114,7 @@ void pty_vanish(struct sim *sim, int64_t ms)
         p->master = -1;
         p->alone = true;
         modem_port_gone(sim);
+        bearer_port_gone(sim);
     }
     timer_cancel(return_timer, 0);
     if (ms >= 0)

@@ -113,6 +113,7 @@ struct modem_scn {
 
 struct bearer_scn {
     int delay_ms, loss_pct, stall_ms, on_switch, refuse;
+    bool vanish;
 };
 
 struct scenario {

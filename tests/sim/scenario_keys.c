@@ -165,6 +165,7 @@ static const struct key bearer_keys[] = {
     I(bearer_scn, loss_pct, 0, 100, "0", "of the pieces are held up by stall_ms, as a lost packet would be"),
     MS(bearer_scn, stall_ms, "1000", "how long"),
     { "switch", KEY_CHOICE, offsetof(struct bearer_scn, on_switch), 0, 0, 0, "close", "close|silent", 0, 0, "connections of a profile that is no longer in use: reset, or nothing comes through any more" },
+    B(bearer_scn, vanish, "true", "the data connection goes away with the port, as a modem's does that is unplugged; what was open ends as \"switch\" says"),
     C(bearer_scn, refuse, "reset|hang", "reset", "connections without service: reset, or left hanging" ),
     END
 };

@@ -771,6 +771,52 @@ def test_scenario_errors(tmp_path, text, error):
     assert done.returncode == 1 and error in done.stderr
 
 
+def test_all_that_is_wrong_is_told(tmp_path):
+    (tmp_path / "s.json").write_text('{"moden":{}}')
+    for scenario, error in ((tmp_path / "s.json", "moden"), (tmp_path / "none.json", "No such file")):
+        done = subprocess.run([BIN, "--scenario", scenario, "--set", "card.present=1", "--set", "x"],
+                              capture_output=True, text=True, timeout=10 * SLOW)
+        assert done.returncode == 1
+        for word in (error, "card.present: true or false", "--set x: path=JSON", "--link PATH is needed"):
+            assert word in done.stderr, done.stderr
+    done = subprocess.run([BIN], capture_output=True, text=True, timeout=10 * SLOW)
+    assert done.returncode == 2 and "--link" in done.stderr
+    done = subprocess.run([BIN, "extra"], capture_output=True, text=True, timeout=10 * SLOW)
+    assert done.returncode == 2 and "'extra'" in done.stderr
+
+
+def send(path, text):
+    return subprocess.run([BIN, "--control", path, "--send", text],
+                          capture_output=True, text=True, timeout=60 * SLOW)
+
+
+def test_send(start, tmp_path):
+    sim = start()
+    done = send(sim.path, '{"cmd":"state"}')
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["card"]["enabled"] == ALPHA and done.stdout.endswith("}\n")
+    done = send(sim.path, '{ "cmd": "switch",\n "iccid": "1" }')
+    assert done.returncode == 1 and not json.loads(done.stdout)["ok"]
+    wait = {"cmd": "wait", "until": {"enabled": BETA}, "timeout_ms": 50}
+    done = send(sim.path, json.dumps(wait))
+    assert done.returncode == 1 and json.loads(done.stdout)["error"] == "timeout"
+    assert send(sim.path, json.dumps({"cmd": "switch", "iccid": BETA})).returncode == 0
+    assert send(sim.path, json.dumps(wait)).returncode == 0
+    for wrong in ("", "state", "[]", '{"cmd":"state"} x'):
+        done = send(sim.path, wrong)
+        assert done.returncode == 2 and "JSON object" in done.stderr and not done.stdout, wrong
+    done = send(tmp_path / "nobody", '{"cmd":"state"}')
+    assert done.returncode == 1 and "No such file" in done.stderr
+    done = subprocess.run([BIN, "--send", "{}"], capture_output=True, text=True, timeout=10 * SLOW)
+    assert done.returncode == 2 and "--control" in done.stderr
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "dead"))
+        dead.listen()
+        threading.Thread(target=lambda: dead.accept()[0].close(), daemon=True).start()
+        done = send(tmp_path / "dead", '{"cmd":"state"}')
+        assert done.returncode == 1 and done.stderr
+
+
 def test_every_scenario_starts_and_has_words(start):
     for path in sorted((HERE / "scenarios").glob("*.json")):
         assert json.loads(path.read_text())["about"]
@@ -919,6 +965,47 @@ def test_bearer_holds_over_a_gap(start, echo):
         s.settimeout(5)
         sim.set("card.profiles.0.network.registration", "home")
         assert s.recv(5) == b"later"
+
+
+def test_bearer_goes_with_the_port(start, echo):
+    sim, port = relay(start, echo)
+    s = dial(port)
+    assert says(s, b"hello")
+    sim.control("vanish")
+    with pytest.raises(ConnectionResetError):
+        s.recv(1)
+    with pytest.raises(ConnectionResetError):
+        with dial(port) as refused:
+            refused.sendall(b"x")
+            refused.recv(1)
+    sim.control("return")
+    with dial(port) as again:
+        assert says(again, b"back")
+
+
+def test_bearer_goes_with_the_port_in_silence(start, echo):
+    sim, port = relay(start, echo, bearer__switch="silent", bearer__refuse="hang")
+    s = dial(port, 0.3)
+    assert says(s, b"hello")
+    sim.control("vanish")
+    hanging = dial(port, 0.3)
+    sim.control("return")
+    for dead in (s, hanging):
+        dead.sendall(b"anyone?")
+        with pytest.raises(TimeoutError):
+            dead.recv(1)
+        dead.close()
+    with dial(port) as again:
+        assert says(again, b"back")
+
+
+def test_bearer_without_regard_to_the_port(start, echo):
+    sim, port = relay(start, echo, bearer__vanish=False)
+    with dial(port) as s:
+        sim.control("vanish")
+        assert says(s, b"hello")
+        with dial(port) as another:
+            assert says(another, b"hello")
 
 
 def test_bearer_wants_the_apn(start, echo):
