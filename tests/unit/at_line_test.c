@@ -93,8 +93,8 @@ static void feed(struct at_reader *reader, const char *bytes, size_t len, char *
     ret[0] = '\0';
     for (size_t i = 0; i < len; i++)
         if (at_reader_take(reader, (uint8_t)bytes[i])) {
-            size_t n = strlen(ret);
-            (void)snprintf(ret + n, size - n, "%s|", reader->line);
+            assert_true(strlen(ret) + strlen(reader->line) + 2 <= size);
+            strcat(strcat(ret, reader->line), "|");
         }
 }
 
