@@ -213,8 +213,19 @@ static bool hush(struct chat *chat)
     return true;
 }
 
-/* False: gone, or not all went out by the deadline (`broken` tells them apart). */
-static bool send_all(struct chat *chat, const char *text, size_t len, int64_t deadline_ms)
+static int64_t stop_limit(const struct chat *chat, bool cleaning)
+{
+    int64_t stopped = chat->ops->stopped_ms(chat->ctx);
+
+    if (stopped == CLOCK_NEVER)
+        return CLOCK_NEVER;
+    return stopped + CHAT_STOP_MS + (cleaning ? CHAT_CLEANING_MS : 0);
+}
+
+/* False: gone, or not all went out by the deadline or in time after the stop, which may come on the
+ * way (`broken` tells them apart). */
+static bool send_all(struct chat *chat, const char *text, size_t len, bool cleaning,
+                     int64_t deadline_ms)
 {
     size_t sent = 0;
 
@@ -228,23 +239,15 @@ static bool send_all(struct chat *chat, const char *text, size_t len, int64_t de
         sent += (size_t)n;
         if (sent == len)
             break;
-        if (now(chat) >= deadline_ms)
+        int64_t until_ms = earlier(deadline_ms, stop_limit(chat, cleaning));
+        if (now(chat) >= until_ms)
             return false;
-        if (n == 0 && chat->ops->wait(chat->ctx, true, deadline_ms) == CHAT_WAIT_GONE) {
+        if (n == 0 && chat->ops->wait(chat->ctx, true, until_ms) == CHAT_WAIT_GONE) {
             break_off(chat);
             return false;
         }
     }
     return true;
-}
-
-static int64_t stop_limit(const struct chat *chat, bool cleaning)
-{
-    int64_t stopped = chat->ops->stopped_ms(chat->ctx);
-
-    if (stopped == CLOCK_NEVER)
-        return CLOCK_NEVER;
-    return stopped + CHAT_STOP_MS + (cleaning ? CHAT_CLEANING_MS : 0);
 }
 
 /* Sends AT and waits for a final line. True: it was OK. */
@@ -258,7 +261,7 @@ static bool ask_at(struct chat *chat, int timeout_ms, bool cleaning)
     chat->owed++;
     if (chat->ops->trace)
         chat->ops->trace(chat->ctx, true, at.text);
-    if (send_all(chat, "AT\r", 3, deadline))
+    if (send_all(chat, "AT\r", 3, cleaning, deadline))
         while (!chat->has_final && !chat->broken &&
                now(chat) < earlier(deadline, stop_limit(chat, cleaning)))
             (void)chat_listen(chat, deadline); /* `broken` tells */
@@ -409,7 +412,7 @@ static struct error exchange(struct chat *chat, const struct chat_command *comma
     bool soon_after = sent_ms - chat->final_at_ms < CHAT_SOON_MS;
     if (chat->ops->trace)
         chat->ops->trace(chat->ctx, true, command->text);
-    if (send_all(chat, line, len, limit_of(chat, command)))
+    if (send_all(chat, line, len, command->cleaning, command->deadline_ms))
         hear_answer(chat, command);
     chat->command = NULL;
     if (chat->broken && !chat->has_final)

@@ -291,6 +291,20 @@ static void after_the_stop(void **state)
     scripted_done(&modem);
 }
 
+static void a_stop_counts_while_no_byte_goes_out(void **state)
+{
+    (void)state;
+    begin(NULL, 0);
+    int64_t began = modem.now_ms;
+    modem.full = true;
+    modem.stop_at_ms = began + 1000;
+    assert_code(run((struct chat_command){ .text = "AT+CSQ", .deadline_ms = began + 180000 }, NULL),
+                ERROR_MODEM_TIMEOUT);
+    assert_int_equal(modem.now_ms - began, 1000 + CHAT_STOP_MS);
+    modem.len = 0;
+    scripted_done(&modem);
+}
+
 static void late_lines_while_idle(void **state)
 {
     const struct scripted_step steps[] = { { "AT+CSQ", NULL }, { "AT+CSQ", next_answer } };
@@ -336,6 +350,7 @@ int main(void)
         cmocka_unit_test(peace_is_kept_once_learned),
         cmocka_unit_test(a_long_line_goes_out_in_pieces),
         cmocka_unit_test(after_the_stop),
+        cmocka_unit_test(a_stop_counts_while_no_byte_goes_out),
         cmocka_unit_test(late_lines_while_idle),
         cmocka_unit_test(names_of_commands),
     };

@@ -112,6 +112,8 @@ static ssize_t write_script(void *ctx, const void *bytes, size_t len)
 
     if (modem->gone)
         return -1;
+    if (modem->full)
+        return 0;
     if (modem->room && len > modem->room)
         len = modem->room;
     for (size_t i = 0; i < len; i++) {
@@ -133,6 +135,13 @@ static enum chat_wait wait_script(void *ctx, bool for_write, int64_t until_ms)
 
     if (modem->gone)
         return CHAT_WAIT_GONE;
+    if (for_write && modem->full) {
+        bool stops = modem->stop_at_ms > modem->now_ms && modem->stop_at_ms <= until_ms;
+        modem->now_ms = stops ? modem->stop_at_ms : until_ms;
+        if (stops)
+            modem->stopped_ms = modem->now_ms;
+        return CHAT_WAIT_OVER;
+    }
     if (for_write) {
         modem->now_ms++;
         return CHAT_WAIT_READY;

@@ -29,6 +29,9 @@ struct scripted_modem {
     const struct scripted_step *steps;
     size_t count, at;
     int64_t now_ms, stopped_ms;
+    /* No byte is taken; the agent is told to stop at that time (0: not) while it waits for room. */
+    bool full;
+    int64_t stop_at_ms;
     bool gone, echo;
     /* Lost: that many lines are not heard. */
     int deaf;
