@@ -13,7 +13,7 @@ static const struct quirk rows[] = {
     /* BG95, BG96, BG77: AcT 8 is eMTC; no WCDMA, so every line of QCSQ with a fourth field has the
      * SINR there, in fifths of a dB from -20 on (Quectel, BG96 AT Commands Manual, AT+QCSQ). */
     { .manufacturer = "Quectel",
-      .model = "BG",
+      .models = { "BG" },
       .iccid = { "AT+QCCID" },
       .sinr = { .command = "AT+QCSQ", .prefix = "+QCSQ", .value_at = 3, .first = -20, .step = 0.2 },
       .sim_lines = { "+QUSIM: 1" },
@@ -21,7 +21,7 @@ static const struct quirk rows[] = {
       .survives_cfun0 = true,
       .act8_is_lte_m = true },
     { .manufacturer = "Quectel",
-      .model = "E", /* EC2x, EG2x, EG9x */
+      .models = { "EC", "EG", "EP", "EM" }, /* EC25, EG25-G, EG912Y-EU, EP06-E, EM12-G */
       .iccid = { "AT+QCCID", "AT+CCID" },
       .sinr = { .command = "AT+QCSQ",
                 .prefix = "+QCSQ",
@@ -33,38 +33,29 @@ static const struct quirk rows[] = {
       .reset = standard_reset,
       .survives_cfun0 = true },
     { .manufacturer = "Quectel",
-      .model = "",
       .iccid = { "AT+QCCID", "AT+CCID" },
       .sim_lines = { "+QUSIM: 1" },
       .reset = standard_reset },
     /* 16: silent reset of the modem and the SIM (u-blox AT Commands Manual, AT+CFUN). */
     { .manufacturer = "u-blox",
-      .model = "",
       .iccid = { "AT+CCID" },
       .sim_lines = { "+UUSIMSTAT" },
       .reset = "AT+CFUN=16" },
     { .manufacturer = "Telit",
-      .model = "",
       .init = { "AT#QSS=1" },
       .iccid = { "AT#CCID", "AT+CCID" },
       .sim_lines = { "#QSS" },
       .reset = "AT#REBOOT" },
-    /* SIM7xxx: "+ICCID: …" answers AT+CICCID. */
+    /* "SIMCOM_SIM7600E-H", "SIM7670G-MNGV", "A7670E-FASE": "+ICCID: …" answers AT+CICCID. The
+     * SIM70xx have other commands. */
     { .manufacturer = "SIMCOM",
-      .model = "SIM7",
+      .models = { "SIM75", "SIM76", "A76" },
       .iccid = { "AT+CICCID", "AT+CCID" },
       .reset = "AT+CRESET" },
-    { .manufacturer = "SIMCOM", .model = "", .iccid = { "AT+CCID" }, .reset = standard_reset },
-    { .manufacturer = "Sierra",
-      .model = "",
-      .iccid = { "AT+ICCID", "AT+CCID" },
-      .reset = "AT!RESET" },
-    { .manufacturer = "Fibocom",
-      .model = "",
-      .iccid = { "AT+CCID", "AT+ICCID" },
-      .reset = standard_reset },
+    { .manufacturer = "SIMCOM", .iccid = { "AT+CCID" }, .reset = standard_reset },
+    { .manufacturer = "Sierra", .iccid = { "AT+ICCID", "AT+CCID" }, .reset = "AT!RESET" },
+    { .manufacturer = "Fibocom", .iccid = { "AT+CCID", "AT+ICCID" }, .reset = standard_reset },
     { .manufacturer = "",
-      .model = "",
       .iccid = { "AT+CCID", "AT+QCCID", "AT+ICCID" },
       .sim_lines = { "+QUSIM: 1", "+UUSIMSTAT", "#QSS" },
       .reset = standard_reset },
@@ -80,13 +71,21 @@ static bool contains(const char *text, const char *pattern)
     return false;
 }
 
+static bool fits_model(const struct quirk *quirk, const char *model)
+{
+    bool fits = !quirk->models[0];
+
+    for (size_t i = 0; i < QUIRK_MODELS_MAX && quirk->models[i] && !fits; i++)
+        fits = contains(model, quirk->models[i]);
+    return fits;
+}
+
 const struct quirk *quirks_find(const char *manufacturer, const char *model)
 {
     size_t i = 0;
 
     while (i < ARRAY_LEN(rows) - 1 &&
-           !(contains(manufacturer, rows[i].manufacturer) &&
-             strncasecmp(model, rows[i].model, strlen(rows[i].model)) == 0))
+           !(contains(manufacturer, rows[i].manufacturer) && fits_model(&rows[i], model)))
         i++;
     return &rows[i];
 }

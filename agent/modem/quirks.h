@@ -6,7 +6,7 @@
 /* What single makes of modems want differently. A quirk is data: a row here, never an `if` in the
  * middle of the code. Only what public documentation says; an empty field: nothing known. */
 
-enum { QUIRK_COMMANDS_MAX = 4, QUIRK_ICCID_MAX = 4 };
+enum { QUIRK_COMMANDS_MAX = 4, QUIRK_ICCID_MAX = 4, QUIRK_MODELS_MAX = 4 };
 
 /* Where in a vendor's line the SINR stands. */
 struct quirk_sinr {
@@ -22,8 +22,10 @@ struct quirk_sinr {
 };
 
 struct quirk {
-    /* Patterns within CGMI and CGMM, any case; "" fits all. */
-    const char *manufacturer, *model;
+    /* A pattern within CGMI, "" fits all, and patterns within CGMM, one of which has to fit, none fits
+     * all; any case. */
+    const char *manufacturer;
+    const char *models[QUIRK_MODELS_MAX];
     /* After the agent's own set-up; refusals are fine. */
     const char *init[QUIRK_COMMANDS_MAX];
     /* Which commands read the ICCID in use, in this order. */

@@ -272,6 +272,44 @@ static void quirks_by_maker_and_model(void **state)
     assert_int_equal(quirks_usb_rank(0x0403, 0x6001, 0), -1);
 }
 
+/* As the makers' modems name themselves; the row is known by its reset and its first ICCID command. */
+static void makes_of_modems(void **state)
+{
+    static const struct {
+        const char *manufacturer, *model, *reset, *iccid;
+        bool survives_cfun0;
+    } makes[] = {
+        { "Quectel", "EC25", "AT+CFUN=1,1", "AT+QCCID", true },
+        { "Quectel", "EG25", "AT+CFUN=1,1", "AT+QCCID", true },
+        { "Quectel", "EG06-E", "AT+CFUN=1,1", "AT+QCCID", true },
+        { "Quectel", "BG95-M3", "AT+CFUN=1,1", "AT+QCCID", true },
+        { "QUECTEL", "RM500Q-AE", "AT+CFUN=1,1", "AT+QCCID", false },
+        { "u-blox", "SARA-R410M-02B", "AT+CFUN=16", "AT+CCID", false },
+        { "Telit", "ME910C1-E1", "AT#REBOOT", "AT#CCID", false },
+        { "Telit Cinterion", "LE910C4-EU", "AT#REBOOT", "AT#CCID", false },
+        { "SIMCOM INCORPORATED", "SIMCOM_SIM7600E-H", "AT+CRESET", "AT+CICCID", false },
+        { "SIMCOM INCORPORATED", "SIM7670G-MNGV", "AT+CRESET", "AT+CICCID", false },
+        { "SIMCOM INCORPORATED", "A7670E-FASE", "AT+CRESET", "AT+CICCID", false },
+        { "SIMCOM INCORPORATED", "SIMCOM_SIM7080G", "AT+CFUN=1,1", "AT+CCID", false },
+        { "Sierra Wireless, Incorporated", "WP7607", "AT!RESET", "AT+ICCID", false },
+        { "Sierra Wireless, Incorporated", "EM7565", "AT!RESET", "AT+ICCID", false },
+        { "Fibocom Wireless Inc.", "L850-GL", "AT+CFUN=1,1", "AT+CCID", false },
+        { "", "", "AT+CFUN=1,1", "AT+CCID", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(makes); i++) {
+        const struct quirk *quirk = quirks_find(makes[i].manufacturer, makes[i].model);
+
+        print_message("%s %s\n", makes[i].manufacturer, makes[i].model);
+        assert_string_equal(quirk->reset, makes[i].reset);
+        assert_string_equal(quirk->iccid[0], makes[i].iccid);
+        assert_int_equal(quirk->survives_cfun0, makes[i].survives_cfun0);
+    }
+    assert_true(quirks_find("Quectel", "BG95-M3")->act8_is_lte_m);
+    assert_false(quirks_find("Quectel", "EG25")->act8_is_lte_m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +322,7 @@ int main(void)
         cmocka_unit_test(the_imsi_stays_here),
         cmocka_unit_test(an_answer_that_never_fits_is_unknown),
         cmocka_unit_test(quirks_by_maker_and_model),
+        cmocka_unit_test(makes_of_modems),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
