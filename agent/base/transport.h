@@ -28,6 +28,8 @@ struct transport {
     const struct transport_ops *ops;
     /* "csim", "cgla". */
     const char *name;
+    /* How often the card was seen to be reset: channels from before are gone. */
+    unsigned restarts;
 };
 
 /* Errors: ERROR_MODEM_TIMEOUT (an answer did not come: the command may have been executed),
@@ -43,6 +45,10 @@ struct transport_ops {
     /* One command APDU, one answer. */
     struct error (*transmit)(struct transport *t, const uint8_t *apdu, size_t len,
                              int64_t deadline_ms, struct transport_answer *ret);
-    /* The pendant of `open`; NULL where `open` is. Closing what is closed is no error. */
+    /* The pendant of `open`; NULL where `open` is. Closing what is closed is no error; ERROR_NONE is
+     * the truth: what could not be closed is an error. */
     struct error (*close)(struct transport *t, int64_t deadline_ms);
+    /* Closes what others may have left open, a program that was killed among them. NULL: nothing
+     * can be done. Refusals are fine: an error means that the modem cannot be talked to. */
+    struct error (*clear)(struct transport *t, int64_t deadline_ms);
 };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "agent/base/hex.h"
+#include "agent/base/macros.h"
 #include "agent/modem/at_fields.h"
 #include "agent/modem/transport_chat.h"
 
@@ -47,13 +48,19 @@ static struct error exchange(struct cgla *cgla, const uint8_t *apdu, size_t len,
     return transport_take_answer(answer, at_cgla_parse, ret);
 }
 
-static struct error close_by_cchc(struct cgla *cgla, int64_t deadline_ms)
+static struct error close_by_cchc(struct cgla *cgla, const char *session, int64_t deadline_ms)
 {
     char text[AT_SESSION_MAX + 16];
     struct chat_command command = { .text = text, .cleaning = true, .deadline_ms = deadline_ms };
 
-    (void)snprintf(text, sizeof text, "AT+CCHC=%s", cgla->session);
+    (void)snprintf(text, sizeof text, "AT+CCHC=%s", session);
     return chat_run(cgla->chat, &command, NULL);
+}
+
+/* Done, with a proactive command or a warning or without; or the channel is not open (6881). */
+static bool says_closed(uint16_t sw)
+{
+    return (sw >= 0x9000 && sw < 0x9300) || sw >> 8 == 0x62 || sw == 0x6881;
 }
 
 /* By MANAGE CHANNEL on the channel's own session, where the session is a channel's number. */
@@ -64,8 +71,12 @@ static struct error close_by_apdu(struct cgla *cgla, int64_t deadline_ms)
     struct transport_answer answer;
 
     if (channel == 0)
-        return ERROR_OK;
-    return exchange(cgla, apdu, sizeof apdu, true, deadline_ms, &answer);
+        return error_make(ERROR_IN_AGENT, ERROR_CARD, 0, "the modem cannot close its session");
+    struct error e = exchange(cgla, apdu, sizeof apdu, true, deadline_ms, &answer);
+    if (e.code || says_closed(answer.sw))
+        return e;
+    return error_make(ERROR_IN_CARD, ERROR_CARD, answer.sw, "close the channel: status %04X",
+                      (unsigned)answer.sw);
 }
 
 static bool has_no_cchc(const struct cgla *cgla)
@@ -81,7 +92,7 @@ static struct error close_session(struct transport *t, int64_t deadline_ms)
     if (cgla->session[0] == '\0')
         return ERROR_OK;
     if (!has_no_cchc(cgla)) {
-        e = close_by_cchc(cgla, deadline_ms);
+        e = close_by_cchc(cgla, cgla->session, deadline_ms);
         /* A session that the card's reset took away is refused like an unknown command: only a
          * modem on which it never worked has no AT+CCHC. */
         if (e.code == ERROR_NONE)
@@ -91,11 +102,27 @@ static struct error close_session(struct transport *t, int64_t deadline_ms)
     }
     if (at_is_refusal(&e) || has_no_cchc(cgla))
         e = close_by_apdu(cgla, deadline_ms);
-    /* A modem that went or never answered may have the session still, and it is closed before the
-     * next one is opened; any final line says that there is nothing more to close. */
-    if (e.code == ERROR_MODEM_TIMEOUT || e.code == ERROR_MODEM_ABSENT ||
-        e.code == ERROR_SHUTTING_DOWN)
-        return e;
+    /* A modem that went, is busy or never answered may have the session still, and it is closed
+     * before the next one is opened; after any other refusal there is no more to be done about it. */
+    if (e.code != ERROR_MODEM_TIMEOUT && e.code != ERROR_MODEM_ABSENT &&
+        e.code != ERROR_SHUTTING_DOWN && e.code != ERROR_CARD_BUSY)
+        cgla->session[0] = '\0';
+    return e;
+}
+
+/* The sessions that modems number from 1 on. */
+static struct error clear_sessions(struct transport *t, int64_t deadline_ms)
+{
+    static const char *const sessions[] = { "1", "2", "3" };
+    struct cgla *cgla = (struct cgla *)t;
+
+    for (size_t i = 0; i < ARRAY_LEN(sessions); i++) {
+        struct error e = close_by_cchc(cgla, sessions[i], deadline_ms);
+
+        if (e.code == ERROR_MODEM_TIMEOUT || e.code == ERROR_MODEM_ABSENT ||
+            e.code == ERROR_SHUTTING_DOWN)
+            return e;
+    }
     cgla->session[0] = '\0';
     return ERROR_OK;
 }
@@ -150,11 +177,13 @@ static struct error transmit(struct transport *t, const uint8_t *apdu, size_t le
 
 void cgla_init(struct cgla *cgla, struct chat *chat)
 {
-    static const struct transport_ops ops = { .open = open_session,
-                                              .transmit = transmit,
-                                              .close = close_session };
+    static const struct transport_ops ops = {
+        .open = open_session, .transmit = transmit, .close = close_session, .clear = clear_sessions
+    };
+    unsigned restarts = cgla->transport.restarts;
 
-    *cgla = (struct cgla){ .transport = { .ops = &ops, .name = "cgla" }, .chat = chat };
+    *cgla = (struct cgla){ .transport = { .ops = &ops, .name = "cgla", .restarts = restarts },
+                           .chat = chat };
 }
 
 void cgla_forget(struct cgla *cgla)

@@ -15,12 +15,12 @@ struct cgla {
     /* The session that is open; "" none. */
     char session[AT_SESSION_MAX + 1];
     /* Where AT+CCHC never works, a channel is closed by APDU when its number is known, and else left
-     * to the next reset; close() says ERROR_NONE either way. */
+     * to the next reset, which close() tells by an error. */
     bool cchc_works;
     int cchc_refused;
 };
 
-/* Keeps `chat`. */
+/* Keeps `chat`; the transport's count of restarts goes on (all zero at first). */
 void cgla_init(struct cgla *cgla, struct chat *chat);
 /* The modem or the card started over: there is no session any more. */
 void cgla_forget(struct cgla *cgla);

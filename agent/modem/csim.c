@@ -44,6 +44,7 @@ void csim_init(struct csim *csim, struct chat *chat)
 {
     static const struct transport_ops ops = { .transmit = transmit };
 
-    csim->transport = (struct transport){ .ops = &ops, .name = "csim" };
+    csim->transport =
+        (struct transport){ .ops = &ops, .name = "csim", .restarts = csim->transport.restarts };
     csim->chat = chat;
 }

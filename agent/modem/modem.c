@@ -28,6 +28,10 @@ enum {
     SIM_WAIT_MS = 30000,
     SIM_PAUSE_MS = 1000,
     PROGRAM_MS = 60000,
+    /* A modem that refuses AT+CFUN=1 is asked again, first soon. */
+    RADIO_WAIT_MS = 30000,
+    RADIO_PAUSE_MIN_MS = 200,
+    RADIO_PAUSE_MAX_MS = 5000,
 };
 
 struct modem {
@@ -47,6 +51,10 @@ struct modem {
     bool opening;
     /* The modem started over with the port open: its settings are lost. */
     bool settings_lost;
+    /* The radio was switched off, or found so, and nothing has shown it on since. `radio_again_ms`:
+     * not asked for before, so that a modem that refuses can still be read. */
+    bool radio_owed;
+    int64_t radio_again_ms;
     bool sim_seen, sim_ready;
 };
 
@@ -135,6 +143,15 @@ static bool begins_with_one(const char *line, const char *const *with, size_t co
     return false;
 }
 
+/* The card was reset, seen by a sign that proves it: no channel is open any more. */
+static void start_over(struct modem *modem)
+{
+    cgla_forget(&modem->cgla);
+    modem->csim.transport.restarts++;
+    modem->cgla.transport.restarts++;
+    tell(modem, MODEM_EVENT_RESTARTED);
+}
+
 /* The card as the modem sees it, by an answer or by a line of its own. */
 static void note_sim(struct modem *modem, bool ready)
 {
@@ -144,10 +161,8 @@ static void note_sim(struct modem *modem, bool ready)
     modem->sim_ready = ready;
     if (!changed)
         return;
-    if (!ready) {
-        cgla_forget(&modem->cgla);
-        tell(modem, MODEM_EVENT_RESTARTED);
-    }
+    if (!ready)
+        start_over(modem);
     tell(modem, MODEM_EVENT_SIM);
 }
 
@@ -164,8 +179,7 @@ static void on_unsolicited(void *ctx, const char *line)
     }
     if (strcmp(line, "RDY") == 0 || strcmp(line, "^SYSSTART") == 0) {
         modem->settings_lost = true;
-        cgla_forget(&modem->cgla);
-        tell(modem, MODEM_EVENT_RESTARTED);
+        start_over(modem);
         return;
     }
     if (begins_with_one(line, modem->quirk->sim_lines, QUIRK_COMMANDS_MAX))
@@ -173,6 +187,7 @@ static void on_unsolicited(void *ctx, const char *line)
     else if (begins_with_one(line, hints, ARRAY_LEN(hints)))
         tell(modem, MODEM_EVENT_HINT);
 }
+
 static void write_trace(void *ctx, bool sent, const char *line)
 {
     const struct modem *modem = ctx;
@@ -341,8 +356,8 @@ static struct error read_text(struct modem *modem, const char *text, char *ret, 
 
 /* --- set-up --- */
 
-/* A kill between CFUN=0 and 1 must not leave a dead device. */
-static struct error switch_radio_on(struct modem *modem)
+/* Whether the radio is on, where the modem tells. */
+static struct error look_at_radio(struct modem *modem)
 {
     struct chat_command command = { .text = "AT+CFUN?",
                                     .prefix = "+CFUN",
@@ -355,9 +370,37 @@ static struct error switch_radio_on(struct modem *modem)
 
     if (network_is_fatal(&e))
         return e;
-    if (e.code || !at_cfun_parse(answer->lines[0], &level) || level == 1)
-        return ERROR_OK;
-    return try(modem, "AT+CFUN=1", RADIO_MS);
+    if (!e.code && at_cfun_parse(answer->lines[0], &level))
+        modem->radio_owed = level != 1;
+    return ERROR_OK;
+}
+
+/* Goes out also after the stop: a radio must not stay off. Some modems refuse what is so already. */
+static struct error switch_radio_on(struct modem *modem)
+{
+    struct chat_command command = { .text = "AT+CFUN=1",
+                                    .cleaning = true,
+                                    .deadline_ms = clock_now_ms() + RADIO_MS };
+    struct error e = chat_run(&modem->chat, &command, NULL);
+
+    if (!e.code)
+        modem->radio_owed = false;
+    if (!e.code || network_is_fatal(&e))
+        return e;
+    struct error look = look_at_radio(modem);
+    return look.code == ERROR_MODEM_ABSENT ? look : modem->radio_owed ? e : ERROR_OK;
+}
+
+/* A kill between CFUN=0 and 1 must not leave a dead device. What a refusal leaves off, the readings
+ * ask for again. */
+static struct error find_radio(struct modem *modem)
+{
+    struct error e = look_at_radio(modem);
+
+    if (!e.code && modem->radio_owed)
+        e = switch_radio_on(modem);
+    modem->radio_again_ms = 0;
+    return network_is_fatal(&e) ? e : ERROR_OK;
 }
 
 static struct error identify(struct modem *modem)
@@ -402,10 +445,8 @@ static struct error ask_for_hints(struct modem *modem)
 }
 
 /* What a modem that started over has forgotten. */
-static struct error restore_settings(struct modem *modem)
+static struct error say_settings(struct modem *modem)
 {
-    if (!modem->settings_lost || !modem_is_open(modem))
-        return ERROR_OK;
     struct error e = switch_echo_off(modem);
     if (!e.code)
         e = try(modem, "AT+CMEE=1", PLAIN_MS);
@@ -413,6 +454,22 @@ static struct error restore_settings(struct modem *modem)
         e = ask_for_hints(modem);
     modem->settings_lost = e.code != ERROR_NONE;
     return e;
+}
+
+/* Before every reading: settings that are lost, and a radio that is off. */
+static struct error restore_settings(struct modem *modem)
+{
+    struct error e = ERROR_OK;
+
+    if (!modem_is_open(modem) || is_stopping(modem))
+        return ERROR_OK;
+    if (modem->settings_lost)
+        e = say_settings(modem);
+    if (e.code || !modem->radio_owed || clock_now_ms() < modem->radio_again_ms)
+        return e;
+    e = switch_radio_on(modem);
+    modem->radio_again_ms = clock_now_ms() + RADIO_PAUSE_MAX_MS;
+    return network_is_fatal(&e) ? e : ERROR_OK;
 }
 
 static struct error ask_pin(struct modem *modem, const struct chat_answer **ret)
@@ -426,6 +483,7 @@ static struct error ask_pin(struct modem *modem, const struct chat_answer **ret)
     return chat_run(&modem->chat, &command, ret);
 }
 
+/* A number is the modem's own alone: its word on +CPIN may last a moment only. */
 static struct error check_sim(struct modem *modem)
 {
     const struct chat_answer *answer = NULL;
@@ -451,13 +509,15 @@ static struct error check_sim(struct modem *modem)
     case AT_PIN_READY:
         return ERROR_OK;
     case AT_PIN_ABSENT:
-        return error_make(ERROR_IN_MODEM, ERROR_CARD_ABSENT, 10, "no SIM is inserted");
+        return error_make(ERROR_IN_MODEM, ERROR_CARD_ABSENT, ERROR_FINAL_NONE,
+                          "no SIM is inserted");
     case AT_PIN_LOCKED:
-        return error_make(ERROR_IN_MODEM, ERROR_SIM_LOCKED, 11,
+        return error_make(ERROR_IN_MODEM, ERROR_SIM_LOCKED, ERROR_FINAL_NONE,
                           "the SIM wants a PIN, or is locked to another network");
     case AT_PIN_WAIT:
     default:
-        return error_make(ERROR_IN_MODEM, ERROR_CARD_BUSY, 14, "the SIM is not ready");
+        return error_make(ERROR_IN_MODEM, ERROR_CARD_BUSY, ERROR_FINAL_NONE,
+                          "the SIM is not ready");
     }
 }
 
@@ -482,7 +542,7 @@ static struct error await_sim(struct modem *modem, struct error sim)
         struct error e = pause_until(modem, clock_now_ms() + SIM_PAUSE_MS);
         if (e.code)
             return e;
-        sim = check_sim(modem);
+        sim = modem_check_sim(modem);
     }
     return sim;
 }
@@ -497,7 +557,7 @@ static struct error set_up(struct modem *modem, struct error *ret_sim)
     if (!e.code)
         e = try(modem, "AT+CMEE=1", PLAIN_MS);
     if (!e.code)
-        e = switch_radio_on(modem);
+        e = find_radio(modem);
     if (e.code)
         return e;
     *ret_sim = check_sim(modem);
@@ -649,21 +709,37 @@ struct error modem_read_connectivity(struct modem *modem, struct connectivity *r
 
 /* --- the reset ladder --- */
 
-/* Goes out also after the stop: a radio must not stay off. */
+/* Patiently; at the stop once more at once. */
 static struct error radio_on(struct modem *modem)
 {
-    struct chat_command command = { .text = "AT+CFUN=1",
-                                    .cleaning = true,
-                                    .deadline_ms = clock_now_ms() + RADIO_MS };
+    const int64_t deadline = clock_now_ms() + RADIO_WAIT_MS;
+    int64_t pause_ms = RADIO_PAUSE_MIN_MS;
 
-    return chat_run(&modem->chat, &command, NULL);
+    for (;;) {
+        struct error e = switch_radio_on(modem);
+
+        if (!e.code || network_is_fatal(&e) || clock_now_ms() >= deadline)
+            return e;
+        e = pause_until(modem, clock_now_ms() + pause_ms);
+        if (e.code == ERROR_SHUTTING_DOWN)
+            return switch_radio_on(modem);
+        if (e.code)
+            return e;
+        pause_ms = 2 * pause_ms > RADIO_PAUSE_MAX_MS ? RADIO_PAUSE_MAX_MS : 2 * pause_ms;
+    }
 }
 
 struct error modem_cycle_radio(struct modem *modem)
 {
     const char *off = modem->quirk->survives_cfun0 ? "AT+CFUN=0" : "AT+CFUN=4";
-    struct error e = run(modem, off, RADIO_MS);
+    bool owed = modem->radio_owed;
+    struct error e;
 
+    modem->radio_owed = true;
+    modem->radio_again_ms = 0;
+    e = run(modem, off, RADIO_MS);
+    if (e.code == ERROR_SHUTTING_DOWN)
+        modem->radio_owed = owed; /* it did not go out */
     if (e.code == ERROR_SHUTTING_DOWN || e.code == ERROR_MODEM_ABSENT)
         return e;
     cgla_forget(&modem->cgla);
@@ -724,8 +800,8 @@ static struct error choose_operator_freely(struct modem *modem, int64_t deadline
     struct at_operator operator;
     struct error e = chat_run(&modem->chat, &command, &answer);
 
-    if (e.code || answer->count == 0 || !at_cops_parse(answer->lines[0], &operator) ||
-        operator.mode == 0 || operator.mode == 3)
+    if (e.code || answer->count == 0 ||
+        !at_cops_parse(answer->lines[0], &operator) || operator.mode == 0 || operator.mode == 3)
         return network_is_fatal(&e) ? e : ERROR_OK;
     return chat_run(&modem->chat, &freely, NULL);
 }

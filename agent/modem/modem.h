@@ -109,7 +109,8 @@ MUST_CHECK struct error modem_read_imsi_hash(struct modem *modem, char ret[17]);
  * ERROR_SIM_LOCKED. */
 MUST_CHECK struct error modem_check_sim(struct modem *modem);
 
-/* CFUN 4 (or 0 where the quirk row says that the port survives it), then 1. */
+/* CFUN 4 (or 0 where the quirk row says that the port survives it), then 1, for 30 s where the modem
+ * refuses that. A radio that stays off is switched on by the next reading or attach that can. */
 MUST_CHECK struct error modem_cycle_radio(struct modem *modem);
 /* The highest rung that `reset` allows above CFUN: vendor command, own command or executable.
  * ERROR_NOT_SWITCHED: none is configured or known for this modem. The port mostly vanishes. */

@@ -52,7 +52,7 @@ static void by_csim(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(csim_rows); i++) {
         struct transport_answer answer = { 0 };
-        struct csim csim;
+        struct csim csim = { 0 };
         char hex[2 * TRANSPORT_ANSWER_MAX + 1];
 
         begin(csim_rows[i].steps, csim_rows[i].count);
@@ -129,7 +129,7 @@ static void sessions_of_all_kinds(void **state)
                                                { rows[i].cgla, "\r\n4,9000\r\nOK\r\n" },
                                                { rows[i].cchc, "\r\nOK\r\n" } };
         struct transport_answer answer;
-        struct cgla cgla;
+        struct cgla cgla = { 0 };
         unsigned channel = 99;
 
         begin(steps, ARRAY_LEN(steps));
@@ -158,16 +158,19 @@ static void a_modem_without_cchc(void **state)
         { "AT+CGLA=1,10,\"0070800100\"", "\r\n+CGLA: 4,\"9000\"\r\nOK\r\n" },
         { ccho, "\r\n+CCHO: 0000000000000001\r\nOK\r\n" },
     };
-    struct cgla cgla;
+    struct cgla cgla = { 0 };
     unsigned channel = 0;
 
     (void)state;
     begin(steps, ARRAY_LEN(steps));
     cgla_init(&cgla, &chat);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         assert_ok(open_applet(&cgla, &channel));
         assert_ok(close_applet(&cgla));
     }
+    assert_ok(open_applet(&cgla, &channel));
+    assert_code(close_applet(&cgla), ERROR_CARD); /* and nobody can */
+    assert_ok(close_applet(&cgla));
     scripted_done(&modem);
 }
 
@@ -185,7 +188,7 @@ static void a_session_that_a_reset_took_is_no_missing_command(void **state)
         { ccho, "\r\n+CCHO: 1\r\nOK\r\n" },
         { "AT+CCHC=1", "\r\nOK\r\n" },
     };
-    struct cgla cgla;
+    struct cgla cgla = { 0 };
     unsigned channel = 0;
 
     (void)state;
@@ -193,7 +196,7 @@ static void a_session_that_a_reset_took_is_no_missing_command(void **state)
     cgla_init(&cgla, &chat);
     for (int i = 0; i < 4; i++) {
         assert_ok(open_applet(&cgla, &channel));
-        assert_ok(close_applet(&cgla));
+        assert_code(close_applet(&cgla), i == 1 || i == 2 ? ERROR_CARD : ERROR_NONE);
     }
     scripted_done(&modem);
 }
@@ -206,7 +209,7 @@ static void our_own_session_is_closed_before_the_next(void **state)
         { "AT+CCHC=1", "\r\nOK\r\n" },
         { ccho, "\r\n+CCHO: 1\r\nOK\r\n" },
     };
-    struct cgla cgla;
+    struct cgla cgla = { 0 };
     unsigned channel = 0;
 
     (void)state;
@@ -215,6 +218,68 @@ static void our_own_session_is_closed_before_the_next(void **state)
     assert_ok(open_applet(&cgla, &channel));
     assert_code(close_applet(&cgla), ERROR_MODEM_TIMEOUT);
     assert_ok(open_applet(&cgla, &channel));
+    scripted_done(&modem);
+}
+
+/* ERROR_NONE only where the session or its channel is closed. */
+static void closing_tells_the_truth(void **state)
+{
+    static const struct {
+        const char *cchc, *apdu;
+        enum error_code code;
+        bool again; /* the session is kept, and closed before the next */
+    } rows[] = {
+        { "\r\nOK\r\n", NULL, ERROR_NONE, false },
+        { "\r\n+CME ERROR: 14\r\n", NULL, ERROR_CARD_BUSY, true },
+        { "\r\n+CME ERROR: 100\r\n", NULL, ERROR_CARD_BUSY, true },
+        { "\r\n+CME ERROR: 50\r\n", NULL, ERROR_CARD, false },
+        { "\r\n+CME ERROR: 10\r\n", NULL, ERROR_CARD_ABSENT, false },
+        { "\r\nERROR\r\n", "\r\n+CGLA: 4,\"9000\"\r\nOK\r\n", ERROR_NONE, false },
+        { "\r\nERROR\r\n", "\r\n+CGLA: 4,\"910B\"\r\nOK\r\n", ERROR_NONE, false },
+        { "\r\nERROR\r\n", "\r\n+CGLA: 4,\"6881\"\r\nOK\r\n", ERROR_NONE, false },
+        { "\r\nERROR\r\n", "\r\n+CGLA: 4,\"6A86\"\r\nOK\r\n", ERROR_CARD, false },
+        { "\r\nERROR\r\n", "\r\n+CGLA: 4,\"9300\"\r\nOK\r\n", ERROR_CARD, false },
+        { "\r\nERROR\r\n", "\r\nERROR\r\n", ERROR_CARD, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct scripted_step steps[4] = { { ccho, "\r\n+CCHO: 1\r\nOK\r\n" },
+                                          { "AT+CCHC=1", rows[i].cchc } };
+        size_t count = 2;
+        struct cgla cgla = { 0 };
+        unsigned channel = 0;
+
+        if (rows[i].apdu)
+            steps[count++] = (struct scripted_step){ "AT+CGLA=1,10,\"0070800100\"", rows[i].apdu };
+        if (rows[i].again)
+            steps[count++] = (struct scripted_step){ "AT+CCHC=1", "\r\nOK\r\n" };
+        print_message("%s\n", rows[i].apdu ? rows[i].apdu : rows[i].cchc);
+        begin(steps, count);
+        cgla_init(&cgla, &chat);
+        assert_ok(open_applet(&cgla, &channel));
+        assert_code(close_applet(&cgla), rows[i].code);
+        assert_ok(close_applet(&cgla));
+        scripted_done(&modem);
+    }
+}
+
+static void sessions_of_others_are_closed_when_asked_to(void **state)
+{
+    static const struct scripted_step steps[] = {
+        { "AT+CCHC=1", "\r\nOK\r\n" },
+        { "AT+CCHC=2", "\r\nERROR\r\n" },
+        { "AT+CCHC=3", "\r\n+CME ERROR: 100\r\n" },
+        { "AT+CCHC=1", NULL },
+    };
+    struct cgla cgla = { 0 };
+
+    (void)state;
+    begin(steps, ARRAY_LEN(steps));
+    cgla_init(&cgla, &chat);
+    assert_ok(cgla.transport.ops->clear(&cgla.transport, modem.now_ms + 30000));
+    assert_code(cgla.transport.ops->clear(&cgla.transport, modem.now_ms + 30000),
+                ERROR_MODEM_TIMEOUT);
     scripted_done(&modem);
 }
 
@@ -234,7 +299,7 @@ static void refusals_of_ccho(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct scripted_step steps[] = { { ccho, rows[i].answer } };
-        struct cgla cgla;
+        struct cgla cgla = { 0 };
         unsigned channel = 99;
 
         begin(steps, 1);
@@ -258,6 +323,8 @@ int main(void)
         cmocka_unit_test(a_modem_without_cchc),
         cmocka_unit_test(a_session_that_a_reset_took_is_no_missing_command),
         cmocka_unit_test(our_own_session_is_closed_before_the_next),
+        cmocka_unit_test(closing_tells_the_truth),
+        cmocka_unit_test(sessions_of_others_are_closed_when_asked_to),
         cmocka_unit_test(refusals_of_ccho),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
 #include "agent/modem/modem.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
@@ -16,11 +18,15 @@ static struct {
     size_t len;
     /* All lines that came, joined by a blank; AT alone left out. */
     char heard[4096];
-    /* Answers that differ from OK. */
+    /* Answers that differ from OK; `times` 0: always. */
     struct {
         const char *line, *answer;
+        unsigned times, said;
     } answers[8];
     bool stop;
+    /* The stop comes with this line. */
+    const char *stop_at;
+    pid_t successor;
     unsigned events[4];
 } peer;
 
@@ -29,15 +35,39 @@ static void say(const char *text)
     assert_int_equal(write(peer.master, text, strlen(text)), strlen(text));
 }
 
+/* After the stop the guest has no more turns: a child hears one line more, and it has to be `line`. */
+static void leave_to_a_child(const char *line)
+{
+    struct pollfd pollfd = { .fd = peer.master, .events = POLLIN };
+    char heard[64] = "";
+    size_t n = 0;
+
+    peer.successor = fork();
+    assert_true(peer.successor >= 0);
+    if (peer.successor > 0)
+        return;
+    while (!strchr(heard, '\r') && n < sizeof heard - 1 && poll(&pollfd, 1, 10000) > 0) {
+        ssize_t got = read(peer.master, heard + n, sizeof heard - 1 - n);
+        n += got > 0 ? (size_t)got : 0;
+    }
+    say("\r\nOK\r\n");
+    _exit(strncmp(heard, line, strlen(line)) == 0 ? 0 : 1);
+}
+
 static void answer(const char *line)
 {
     size_t n = strlen(peer.heard);
 
     if (strcmp(line, "AT") != 0)
         (void)snprintf(peer.heard + n, sizeof peer.heard - n, "%s ", line);
+    if (peer.stop_at && strcmp(line, peer.stop_at) == 0)
+        peer.stop = true;
     for (size_t i = 0; i < ARRAY_LEN(peer.answers) && peer.answers[i].line; i++)
-        if (strcmp(line, peer.answers[i].line) == 0) {
+        if (strcmp(line, peer.answers[i].line) == 0 &&
+            (peer.answers[i].times == 0 || peer.answers[i].said++ < peer.answers[i].times)) {
             say(peer.answers[i].answer);
+            if (peer.stop_at && peer.stop)
+                leave_to_a_child("AT+CFUN=1\r");
             return;
         }
     say("\r\nOK\r\n");
@@ -169,11 +199,23 @@ static void a_radio_left_off_and_a_locked_card(void **state)
     (void)state;
     peer.answers[CFUN].answer = "\r\n+CFUN: 4\r\n\r\nOK\r\n";
     peer.answers[CPIN].answer = "\r\n+CPIN: PH-NET PIN\r\n\r\nOK\r\n";
-    assert_code(modem_open(modem), ERROR_SIM_LOCKED);
+    struct error e = modem_open(modem);
+    assert_code(e, ERROR_SIM_LOCKED);
+    assert_int_equal(e.detail, ERROR_FINAL_NONE);
     assert_true(modem_is_open(modem));
     assert_non_null(strstr(peer.heard, "AT+CFUN? AT+CFUN=1 "));
     peer.answers[CPIN].answer = "\r\n+CME ERROR: 10\r\n";
-    assert_code(modem_check_sim(modem), ERROR_CARD_ABSENT);
+    e = modem_check_sim(modem);
+    assert_code(e, ERROR_CARD_ABSENT);
+    assert_int_equal(e.detail, 10);
+    peer.answers[CPIN].answer = "\r\n+CPIN: NOT INSERTED\r\n\r\nOK\r\n";
+    e = modem_check_sim(modem);
+    assert_code(e, ERROR_CARD_ABSENT);
+    assert_int_equal(e.detail, ERROR_FINAL_NONE);
+    peer.answers[CPIN].answer = "\r\n+CPIN: NOT READY\r\n\r\nOK\r\n";
+    e = modem_check_sim(modem);
+    assert_code(e, ERROR_CARD_BUSY);
+    assert_int_equal(e.detail, ERROR_FINAL_NONE);
     peer.answers[CPIN].answer = "\r\n+CME ERROR: 14\r\n";
     assert_code(modem_check_sim(modem), ERROR_CARD_BUSY);
     assert_int_equal(peer.events[MODEM_EVENT_SIM], 0);
@@ -308,6 +350,50 @@ static void a_radio_cycle_and_an_attach(void **state)
     end(modem);
 }
 
+/* A refusal of AT+CFUN=1 is never the last word. */
+static void a_radio_is_owed_until_it_is_on(void **state)
+{
+    static const char refusal[] = "\r\n+CME ERROR: 14\r\n", off[] = "\r\n+CFUN: 4\r\n\r\nOK\r\n";
+    struct modem *modem = begin(MODEM_RESET_CFUN);
+
+    (void)state;
+    peer.answers[CFUN].answer = off;
+    peer.answers[EXTRA].line = "AT+CFUN=1";
+    peer.answers[EXTRA].answer = refusal;
+    peer.answers[EXTRA].times = 1;
+    assert_ok(modem_open(modem));
+    assert_non_null(strstr(peer.heard, "AT+CFUN? AT+CFUN=1 AT+CFUN? AT+CPIN? "));
+    peer.heard[0] = '\0';
+    assert_ok(modem_attach(modem, clock_now_ms() + 10000));
+    assert_ok(modem_attach(modem, clock_now_ms() + 10000));
+    assert_string_equal(peer.heard, "AT+CFUN=1 AT+CGATT=1 AT+CGATT=1 ");
+
+    peer.heard[0] = '\0';
+    peer.answers[EXTRA].said = 0;
+    assert_ok(modem_cycle_radio(modem));
+    assert_string_equal(peer.heard, "AT+CFUN=0 AT+CFUN=1 AT+CFUN? AT+CFUN=1 ");
+
+    /* Refused, and on all the same. */
+    peer.heard[0] = '\0';
+    peer.answers[EXTRA].said = 0;
+    peer.answers[CFUN].answer = "\r\n+CFUN: 1\r\n\r\nOK\r\n";
+    assert_ok(modem_cycle_radio(modem));
+    assert_ok(modem_check_sim(modem));
+    assert_string_equal(peer.heard, "AT+CFUN=0 AT+CFUN=1 AT+CFUN? AT+CPIN? ");
+
+    /* The stop in the middle: once more, and that is all. */
+    peer.heard[0] = '\0';
+    peer.answers[CFUN].answer = off;
+    peer.answers[EXTRA].said = 0;
+    peer.stop_at = "AT+CFUN?";
+    assert_ok(modem_cycle_radio(modem));
+    int status = 1;
+    assert_int_equal(waitpid(peer.successor, &status, 0), peer.successor);
+    assert_int_equal(status, 0);
+    assert_string_equal(peer.heard, "AT+CFUN=0 AT+CFUN=1 AT+CFUN? ");
+    end(modem);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +404,7 @@ int main(void)
         cmocka_unit_test(after_the_stop_nothing_begins),
         cmocka_unit_test(the_reset_ladder),
         cmocka_unit_test(a_radio_cycle_and_an_attach),
+        cmocka_unit_test(a_radio_is_owed_until_it_is_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
