@@ -10,13 +10,21 @@ enum {
     /* PUBLISH around topic and payload: fixed header 5, lengths and id 4, properties 4 + 3. */
     PACKET_AROUND = 5 + 4 + 4 + 3,
     QUOTA_DOUBLINGS = 9,
+    BUCKETS = 256,
 };
 
+/* The rows are a list in the order of their coming. Those that have to go one after the other (of an
+ * operation, of a retained topic) are found through buckets, oldest first, so that nobody who makes
+ * us put many can make each of them cost a walk over all. */
 struct outbox {
     size_t cap_bytes;
-    struct outbox_row *first, **end;
+    struct outbox_row *first, *last;
+    struct outbox_row *buckets[BUCKETS];
     int64_t last_number;
     struct outbox_counts counts;
+    /* Bytes that may be dropped now: neither in flight nor to be kept. */
+    size_t droppable_bytes;
+    size_t outcomes, urgent, put_off;
 };
 
 struct outbox *outbox_new(size_t cap_bytes)
@@ -26,7 +34,6 @@ struct outbox *outbox_new(size_t cap_bytes)
     if (!outbox)
         return NULL;
     outbox->cap_bytes = cap_bytes;
-    outbox->end = &outbox->first;
     return outbox;
 }
 
@@ -61,33 +68,9 @@ static struct outbox_row *row_new(const struct outbox_message *m)
     return row;
 }
 
-/* Takes `*at` out of the list and frees it. */
-static void remove_at(struct outbox *outbox, struct outbox_row **at)
-{
-    struct outbox_row *row = *at;
-
-    *at = row->next;
-    if (!row->next)
-        outbox->end = at;
-    outbox->counts.rows--;
-    outbox->counts.bytes -= size_of(row);
-    if (row->in_flight)
-        outbox->counts.in_flight--;
-    free(row);
-}
-
-void outbox_free(struct outbox *outbox)
-{
-    if (!outbox)
-        return;
-    while (outbox->first)
-        remove_at(outbox, &outbox->first);
-    free(outbox);
-}
-
 static bool may_drop(enum outbox_class class)
 {
-    return class == OUTBOX_EVENT || class == OUTBOX_RESPONSE;
+    return class == OUTBOX_EVENT || class == OUTBOX_RESPONSE || class == OUTBOX_ANSWER;
 }
 
 static bool same_topic(const struct outbox_message *a, const struct outbox_message *b)
@@ -100,45 +83,162 @@ static bool same_operation(const struct outbox_message *a, const struct outbox_m
     return a->operation && b->operation && strcmp(a->operation, b->operation) == 0;
 }
 
+/* They have to go one after the other. */
+static bool same_line(const struct outbox_message *a, const struct outbox_message *b)
+{
+    return same_operation(a, b) ||
+           (a->class == OUTBOX_LATEST && b->class == OUTBOX_LATEST && same_topic(a, b));
+}
+
+/* NULL: it goes whenever it may. */
+static struct outbox_row **bucket_of(struct outbox *outbox, const struct outbox_message *m)
+{
+    const char *key = m->operation ? m->operation : m->class == OUTBOX_LATEST ? m->topic : NULL;
+    uint32_t hash = UINT32_C(0x811C9DC5); /* FNV-1a */
+
+    for (const char *at = key; at && *at; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT32_C(0x01000193);
+    return key ? &outbox->buckets[hash % BUCKETS] : NULL;
+}
+
+/* Counts what hangs on where the row is; before and after that changes. */
+static void count_state(struct outbox *outbox, const struct outbox_row *row, bool add)
+{
+    const size_t one = add ? 1 : (size_t)-1;
+
+    if (row->in_flight)
+        outbox->counts.in_flight += one;
+    else if (may_drop(row->message.class))
+        outbox->droppable_bytes += one * size_of(row);
+    if (row->not_before_ms > 0)
+        outbox->put_off += one;
+}
+
+static void count_row(struct outbox *outbox, const struct outbox_row *row, bool add)
+{
+    const size_t one = add ? 1 : (size_t)-1;
+
+    outbox->counts.rows += one;
+    outbox->counts.bytes += one * size_of(row);
+    if (row->message.class == OUTBOX_OUTCOME)
+        outbox->outcomes += one;
+    if (row->message.urgent)
+        outbox->urgent += one;
+    count_state(outbox, row, add);
+}
+
+static void append_row(struct outbox *outbox, struct outbox_row *row)
+{
+    struct outbox_row **chain = bucket_of(outbox, &row->message);
+
+    row->number = ++outbox->last_number;
+    row->before = outbox->last;
+    *(outbox->last ? &outbox->last->next : &outbox->first) = row;
+    outbox->last = row;
+    while (chain && *chain)
+        chain = &(*chain)->chain;
+    if (chain)
+        *chain = row;
+    count_row(outbox, row, true);
+}
+
+static void remove_row(struct outbox *outbox, struct outbox_row *row)
+{
+    struct outbox_row **chain = bucket_of(outbox, &row->message);
+
+    *(row->before ? &row->before->next : &outbox->first) = row->next;
+    *(row->next ? &row->next->before : &outbox->last) = row->before;
+    while (chain && *chain != row)
+        chain = &(*chain)->chain;
+    if (chain)
+        *chain = row->chain;
+    count_row(outbox, row, false);
+    free(row);
+}
+
+void outbox_free(struct outbox *outbox)
+{
+    if (!outbox)
+        return;
+    while (outbox->first)
+        remove_row(outbox, outbox->first);
+    free(outbox);
+}
+
 /* `newer` says all that `older` said. */
 static bool replaces(const struct outbox_message *newer, const struct outbox_message *older)
 {
-    if (older->class == OUTBOX_LATEST)
-        return newer->class == OUTBOX_LATEST && same_topic(newer, older);
-    return older->class == OUTBOX_STATUS && same_operation(newer, older) &&
-           same_topic(newer, older);
+    if (!same_line(newer, older) || !same_topic(newer, older))
+        return false;
+    return older->class == OUTBOX_LATEST ||
+           (older->class != OUTBOX_OUTCOME && older->rev < newer->rev);
+}
+
+/* A row has told more than `m`, or will tell the same. One in flight may have been told before the
+ * one who asks now began to listen. */
+static bool is_said(struct outbox *outbox, const struct outbox_message *m)
+{
+    if (!m->operation)
+        return false;
+    for (const struct outbox_row *r = *bucket_of(outbox, m); r; r = r->chain)
+        if (same_operation(&r->message, m) && same_topic(&r->message, m) &&
+            (r->message.rev > m->rev || (r->message.rev == m->rev && !r->in_flight)))
+            return true;
+    return false;
 }
 
 static void remove_replaced(struct outbox *outbox, const struct outbox_message *by)
 {
-    struct outbox_row **at = &outbox->first;
+    struct outbox_row **bucket = bucket_of(outbox, by);
+    struct outbox_row *next;
 
-    while (*at)
-        if (!(*at)->in_flight && replaces(by, &(*at)->message))
-            remove_at(outbox, at);
-        else
-            at = &(*at)->next;
+    for (struct outbox_row *r = bucket ? *bucket : NULL; r; r = next) {
+        next = r->chain;
+        if (!r->in_flight && replaces(by, &r->message))
+            remove_row(outbox, r);
+    }
 }
 
-/* Makes room for `size` bytes. */
+static void drop(struct outbox *outbox, struct outbox_row *row)
+{
+    remove_row(outbox, row);
+    outbox->counts.dropped++;
+}
+
+/* Makes room for `size` bytes, if that can be. What is passed over is bounded: outcomes, retained
+ * values, and what is in flight. */
 static bool make_room(struct outbox *outbox, size_t size)
 {
-    struct outbox_row **at = &outbox->first;
+    struct outbox_row *next;
 
-    while (*at && outbox->counts.bytes + size > outbox->cap_bytes)
-        if (!(*at)->in_flight && may_drop((*at)->message.class)) {
-            remove_at(outbox, at);
-            outbox->counts.dropped++;
-        } else {
-            at = &(*at)->next;
-        }
-    return outbox->counts.bytes + size <= outbox->cap_bytes;
+    if (outbox->counts.bytes - outbox->droppable_bytes + size > outbox->cap_bytes)
+        return false;
+    for (struct outbox_row *r = outbox->first;
+         r && outbox->counts.bytes + size > outbox->cap_bytes; r = next) {
+        next = r->next;
+        if (!r->in_flight && may_drop(r->message.class))
+            drop(outbox, r);
+    }
+    return true;
+}
+
+static void drop_oldest_outcome(struct outbox *outbox)
+{
+    struct outbox_row *r = outbox->first;
+
+    while (r && (r->in_flight || r->message.class != OUTBOX_OUTCOME))
+        r = r->next;
+    if (r)
+        drop(outbox, r);
 }
 
 bool outbox_put(struct outbox *outbox, const struct outbox_message *message)
 {
-    struct outbox_row *row = row_new(message);
+    struct outbox_row *row;
 
+    if (is_said(outbox, message))
+        return true;
+    row = row_new(message);
     if (!row)
         return false;
     remove_replaced(outbox, message);
@@ -147,69 +247,66 @@ bool outbox_put(struct outbox *outbox, const struct outbox_message *message)
         free(row);
         return false;
     }
-    row->number = ++outbox->last_number;
-    *outbox->end = row;
-    outbox->end = &row->next;
-    outbox->counts.rows++;
-    outbox->counts.bytes += size_of(row);
+    if (message->class == OUTBOX_OUTCOME && outbox->outcomes >= OUTBOX_OUTCOMES_MAX)
+        drop_oldest_outcome(outbox);
+    append_row(outbox, row);
     return true;
 }
 
 /* Has to wait for an older row: the statuses of an operation and the values of a topic go one after
  * the other, so that none overtakes when the broker puts one off. */
-static bool is_blocked(const struct outbox *outbox, const struct outbox_row *row)
+static bool is_blocked(struct outbox *outbox, const struct outbox_row *row)
 {
-    const struct outbox_message *m = &row->message;
+    struct outbox_row **bucket = bucket_of(outbox, &row->message);
 
-    if (!m->operation && m->class != OUTBOX_LATEST)
-        return false;
-    for (const struct outbox_row *r = outbox->first; r != row; r = r->next)
-        if (same_operation(&r->message, m) ||
-            (m->class == OUTBOX_LATEST && r->message.class == OUTBOX_LATEST &&
-             same_topic(&r->message, m)))
+    for (const struct outbox_row *r = bucket ? *bucket : row; r != row; r = r->chain)
+        if (same_line(&r->message, &row->message))
             return true;
     return false;
 }
 
-static bool may_go(const struct outbox *outbox, const struct outbox_row *row, int64_t now_ms)
+static bool may_go(struct outbox *outbox, const struct outbox_row *row, int64_t now_ms)
 {
     return !row->in_flight && row->not_before_ms <= now_ms && !is_blocked(outbox, row);
 }
 
-static void set_aside(struct outbox *outbox, struct outbox_row **at)
+static void set_aside(struct outbox *outbox, struct outbox_row *row)
 {
-    remove_at(outbox, at);
+    remove_row(outbox, row);
     outbox->counts.set_aside++;
 }
 
-static void set_aside_too_long(struct outbox *outbox, size_t max_packet)
+/* The oldest that may go; an urgent one before all others. */
+static struct outbox_row *find_ready(struct outbox *outbox, int64_t now_ms)
 {
-    struct outbox_row **at = &outbox->first;
+    struct outbox_row *found = NULL;
 
-    while (*at)
-        if (!(*at)->in_flight && (*at)->packet_len > max_packet)
-            set_aside(outbox, at);
-        else
-            at = &(*at)->next;
+    for (struct outbox_row *r = outbox->first; r && (!found || outbox->urgent > 0); r = r->next)
+        if ((!found || (r->message.urgent && !found->message.urgent)) && may_go(outbox, r, now_ms))
+            found = r;
+    return found;
+}
+
+static void set_in_flight(struct outbox *outbox, struct outbox_row *row, bool in_flight)
+{
+    count_state(outbox, row, false);
+    row->in_flight = in_flight;
+    count_state(outbox, row, true);
 }
 
 const struct outbox_row *outbox_next(struct outbox *outbox, int64_t now_ms, size_t max_in_flight,
                                      size_t max_packet)
 {
-    struct outbox_row *found = NULL;
+    struct outbox_row *found;
 
     if (max_in_flight > OUTBOX_IN_FLIGHT_MAX)
         max_in_flight = OUTBOX_IN_FLIGHT_MAX;
     if (outbox->counts.in_flight >= max_in_flight)
         return NULL;
-    set_aside_too_long(outbox, max_packet);
-    for (struct outbox_row *r = outbox->first; r; r = r->next)
-        if ((!found || (r->message.urgent && !found->message.urgent)) && may_go(outbox, r, now_ms))
-            found = r;
-    if (found) {
-        found->in_flight = true;
-        outbox->counts.in_flight++;
-    }
+    while ((found = find_ready(outbox, now_ms)) && found->packet_len > max_packet)
+        set_aside(outbox, found);
+    if (found)
+        set_in_flight(outbox, found, true);
     return found;
 }
 
@@ -217,86 +314,94 @@ int64_t outbox_next_ms(const struct outbox *outbox, int64_t now_ms)
 {
     int64_t next = CLOCK_NEVER;
 
+    if (outbox->put_off == 0)
+        return next;
     for (const struct outbox_row *r = outbox->first; r; r = r->next)
         if (!r->in_flight && r->not_before_ms > now_ms && r->not_before_ms < next)
             next = r->not_before_ms;
     return next;
 }
 
-static struct outbox_row **find_in_flight(struct outbox *outbox, int64_t number)
+static struct outbox_row *find_in_flight(struct outbox *outbox, int64_t number)
 {
-    for (struct outbox_row **at = &outbox->first; *at; at = &(*at)->next)
-        if ((*at)->number == number && (*at)->in_flight)
-            return at;
+    for (struct outbox_row *r = outbox->first; r; r = r->next)
+        if (r->number == number && r->in_flight)
+            return r;
     return NULL;
 }
 
-/* A row waits again; a newer one may have come that says all of it: then it leaves, and true. */
-static bool wait_again(struct outbox *outbox, struct outbox_row **at)
+/* A row waits again, unless a newer one has come that says all of it. */
+static void wait_again(struct outbox *outbox, struct outbox_row *row)
 {
-    struct outbox_row *row = *at;
-
-    row->in_flight = false;
-    outbox->counts.in_flight--;
-    for (const struct outbox_row *r = row->next; r; r = r->next)
+    set_in_flight(outbox, row, false);
+    for (const struct outbox_row *r = row->chain; r; r = r->chain)
         if (replaces(&r->message, &row->message)) {
-            remove_at(outbox, at);
-            return true;
+            remove_row(outbox, row);
+            return;
         }
-    return false;
+}
+
+static void put_off(struct outbox *outbox, struct outbox_row *row, int64_t now_ms)
+{
+    int64_t wait_ms = (int64_t)OUTBOX_QUOTA_MIN_MS << row->quotas;
+
+    count_state(outbox, row, false);
+    row->not_before_ms = now_ms + (wait_ms < OUTBOX_QUOTA_MAX_MS ? wait_ms : OUTBOX_QUOTA_MAX_MS);
+    count_state(outbox, row, true);
+    if (row->quotas < QUOTA_DOUBLINGS)
+        row->quotas++;
 }
 
 enum outbox_ack outbox_acked(struct outbox *outbox, int64_t number, int reason, int64_t now_ms)
 {
-    struct outbox_row **at = find_in_flight(outbox, number);
+    struct outbox_row *row = find_in_flight(outbox, number);
 
-    if (!at)
+    if (!row)
         return OUTBOX_GONE;
     if (reason < REASON_FAILURE) {
-        remove_at(outbox, at);
+        remove_row(outbox, row);
         return OUTBOX_DELIVERED;
     }
     /* A response is sent once at most. */
-    if (reason != REASON_QUOTA_EXCEEDED || (*at)->message.class == OUTBOX_RESPONSE) {
-        set_aside(outbox, at);
+    if (reason != REASON_QUOTA_EXCEEDED || row->message.class == OUTBOX_RESPONSE) {
+        set_aside(outbox, row);
         return OUTBOX_SET_ASIDE;
     }
-    int64_t wait = (int64_t)OUTBOX_QUOTA_MIN_MS << (*at)->quotas;
-    (*at)->not_before_ms = now_ms + (wait < OUTBOX_QUOTA_MAX_MS ? wait : OUTBOX_QUOTA_MAX_MS);
-    if ((*at)->quotas < QUOTA_DOUBLINGS)
-        (*at)->quotas++;
-    (void)wait_again(outbox, at);
+    put_off(outbox, row, now_ms);
+    wait_again(outbox, row);
     return OUTBOX_AGAIN;
 }
 
 void outbox_returned(struct outbox *outbox, int64_t number)
 {
-    struct outbox_row **at = find_in_flight(outbox, number);
+    struct outbox_row *row = find_in_flight(outbox, number);
 
-    if (at)
-        (void)wait_again(outbox, at);
+    if (row)
+        wait_again(outbox, row);
 }
 
 void outbox_lost(struct outbox *outbox)
 {
-    struct outbox_row **at = &outbox->first;
+    struct outbox_row *next;
 
-    while (*at)
-        if ((*at)->in_flight && (*at)->message.class == OUTBOX_RESPONSE)
-            remove_at(outbox, at);
-        else if (!(*at)->in_flight || !wait_again(outbox, at))
-            at = &(*at)->next;
+    for (struct outbox_row *r = outbox->first; r; r = next) {
+        next = r->next;
+        if (r->in_flight && r->message.class == OUTBOX_RESPONSE)
+            remove_row(outbox, r);
+        else if (r->in_flight)
+            wait_again(outbox, r);
+    }
 }
 
 void outbox_withdraw(struct outbox *outbox, const char *topic)
 {
-    struct outbox_row **at = &outbox->first;
+    struct outbox_row *next;
 
-    while (*at)
-        if (!(*at)->in_flight && strcmp((*at)->message.topic, topic) == 0)
-            remove_at(outbox, at);
-        else
-            at = &(*at)->next;
+    for (struct outbox_row *r = outbox->first; r; r = next) {
+        next = r->next;
+        if (!r->in_flight && strcmp(r->message.topic, topic) == 0)
+            remove_row(outbox, r);
+    }
 }
 
 struct outbox_counts outbox_counts(const struct outbox *outbox)

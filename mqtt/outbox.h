@@ -14,6 +14,9 @@
 
 enum {
     OUTBOX_IN_FLIGHT_MAX = 16,
+    /* Outcomes that wait at most. A switch makes two and takes a minute, and its limits let few
+     * pass: more than this is no fleet's work, and memory has an end. */
+    OUTBOX_OUTCOMES_MAX = 1000,
     /* The first wait after PUBACK 0x97 (quota exceeded), doubling. */
     OUTBOX_QUOTA_MIN_MS = 1000,
     OUTBOX_QUOTA_MAX_MS = 300000,
@@ -28,7 +31,10 @@ enum outbox_class {
     OUTBOX_LATEST,
     /* OUTBOX_STATUS: of a running operation: may be replaced by the next of the same. */
     OUTBOX_STATUS,
-    /* OUTBOX_OUTCOME: how an operation ended: never dropped. */
+    /* OUTBOX_ANSWER: as OUTBOX_EVENT: how an operation is, for who asked again, or how one ended
+     * that never began. Whoever may send commands can make any number of them. */
+    OUTBOX_ANSWER,
+    /* OUTBOX_OUTCOME: how an operation ended that began: never dropped for the cap. */
     OUTBOX_OUTCOME,
 };
 
@@ -38,8 +44,10 @@ struct outbox_message {
     bool retained;
     /* Goes before all that is not. */
     bool urgent;
-    /* The operation whose status it is; these go one after the other. NULL: none. */
+    /* The operation whose status it is, and its rev: these go one after the other, and on one topic
+     * never from a higher rev to a lower one. NULL: none. */
     const char *operation;
+    int64_t rev;
     /* MQTT 5's Correlation Data; NULL: none. */
     const void *correlation;
     size_t correlation_len;
@@ -52,7 +60,8 @@ struct outbox_row {
     /* A packet that holds it is at most this long. */
     size_t packet_len;
     /* private: */
-    struct outbox_row *next;
+    struct outbox_row *next, *before;
+    struct outbox_row *chain; /* the next newer in its bucket */
     char operation[ID_LEN + 1];
     bool in_flight;
     unsigned quotas;
@@ -72,8 +81,10 @@ struct outbox;
 struct outbox *outbox_new(size_t cap_bytes);
 void outbox_free(struct outbox *outbox);
 
-/* Copies the message to the end, less what it replaces. Over the cap the oldest events go first,
- * then the new message if it is one; outcomes and retained values stay. False: not kept. */
+/* Copies the message to the end, less what it replaces. Over the cap the oldest that may be dropped
+ * go first, but only where that makes room; a new one that may be dropped is not kept otherwise.
+ * What a waiting row says already, or a newer one has overtaken, is not put. The work does not grow
+ * with what waits. False: not kept, and it should have been. */
 bool outbox_put(struct outbox *outbox, const struct outbox_message *message);
 
 /* The next row that may be sent while at most `max_in_flight` are; it is in flight then. Rows whose

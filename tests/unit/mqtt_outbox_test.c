@@ -5,14 +5,23 @@
 
 enum { MUCH = 1 << 20, ALL = SIZE_MAX / 2 };
 
-static void put(struct outbox *o, enum outbox_class class, const char *topic, const char *payload,
-                const char *operation)
+static void put_rev(struct outbox *o, enum outbox_class class, const char *topic,
+                    const char *payload, const char *operation, int64_t rev)
 {
     const struct outbox_message m = {
-        .class = class, .topic = topic, .payload = payload, .operation = operation
+        .class = class, .topic = topic, .payload = payload, .operation = operation, .rev = rev
     };
 
     (void)outbox_put(o, &m);
+}
+
+/* With a rev above that of any before. */
+static void put(struct outbox *o, enum outbox_class class, const char *topic, const char *payload,
+                const char *operation)
+{
+    static int64_t rev = 1000;
+
+    put_rev(o, class, topic, payload, operation, ++rev);
 }
 
 /* The next row, or "" when none may go. */
@@ -145,6 +154,104 @@ static void over_the_cap(void **state)
     outbox_free(o);
 }
 
+/* What a row for operation "op-a" becomes beside one that is there. */
+static const struct {
+    const char *what;
+    enum outbox_class first;
+    int64_t first_rev;
+    bool sent;
+    enum outbox_class then;
+    int64_t rev;
+    const char *topic;
+    const char *told; /* one after the other, each acknowledged */
+} revs[] = {
+    // clang-format off
+    { "next", OUTBOX_STATUS, 3, false, OUTBOX_STATUS, 4, "s", "b" },
+    { "next of one that is out", OUTBOX_STATUS, 3, true, OUTBOX_STATUS, 4, "s", "ab" },
+    { "stale", OUTBOX_STATUS, 4, false, OUTBOX_STATUS, 3, "s", "a" },
+    { "stale behind one that is out", OUTBOX_STATUS, 4, true, OUTBOX_STATUS, 3, "s", "a" },
+    { "stale behind the end", OUTBOX_OUTCOME, 7, false, OUTBOX_STATUS, 4, "s", "a" },
+    { "stale repeat behind the end", OUTBOX_OUTCOME, 7, true, OUTBOX_ANSWER, 4, "s", "a" },
+    { "repeat of one that waits", OUTBOX_STATUS, 3, false, OUTBOX_ANSWER, 3, "s", "a" },
+    { "repeat of one that is out", OUTBOX_STATUS, 3, true, OUTBOX_ANSWER, 3, "s", "ab" },
+    { "repeat of an end that waits", OUTBOX_OUTCOME, 7, false, OUTBOX_ANSWER, 7, "s", "a" },
+    { "repeat of an end that is out", OUTBOX_OUTCOME, 7, true, OUTBOX_ANSWER, 7, "s", "ab" },
+    { "repeat twice", OUTBOX_ANSWER, 7, false, OUTBOX_ANSWER, 7, "s", "a" },
+    { "next after a repeat", OUTBOX_ANSWER, 3, false, OUTBOX_STATUS, 4, "s", "b" },
+    { "the end after a repeat", OUTBOX_ANSWER, 3, false, OUTBOX_OUTCOME, 7, "s", "b" },
+    { "another topic", OUTBOX_OUTCOME, 7, false, OUTBOX_ANSWER, 7, "s2", "ab" },
+}; // clang-format on
+
+static void revs_never_fall(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(revs); i++) {
+        struct outbox *o = outbox_new(MUCH);
+        char told[8] = "";
+        int64_t n = 0;
+
+        print_message("%s\n", revs[i].what);
+        put_rev(o, revs[i].first, "s", "a", "op-a", revs[i].first_rev);
+        if (revs[i].sent)
+            strcat(told, next(o, 0, &n));
+        put_rev(o, revs[i].then, revs[i].topic, "b", "op-a", revs[i].rev);
+        do {
+            if (n)
+                assert_int_equal(outbox_acked(o, n, 0, 0), OUTBOX_DELIVERED);
+            strcat(told, next(o, 0, &n));
+        } while (n);
+        assert_string_equal(told, revs[i].told);
+        outbox_free(o);
+    }
+}
+
+/* However often somebody asks, what waits is bounded, and what counts stays. */
+static void a_flood(void **state)
+{
+    struct outbox *o = outbox_new(64 * 1024);
+    char id[ID_LEN + 1], text[256];
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    put_rev(o, OUTBOX_OUTCOME, "s", "kept", "op-a", 7);
+    for (int i = 0; i < 20000; i++) {
+        put_rev(o, OUTBOX_ANSWER, "s", text, "op-b", 1);
+        (void)snprintf(id, sizeof id, "%d", i);
+        put_rev(o, OUTBOX_ANSWER, id, text, id, 1);
+    }
+    assert_true(outbox_counts(o).bytes <= 64 * 1024);
+    assert_true(outbox_counts(o).dropped > 19000);
+    assert_string_equal(next(o, 0, NULL), "kept");
+    assert_string_equal(next(o, 0, NULL), text);
+    outbox_lost(o);
+    for (int i = 0; i < 2 * OUTBOX_OUTCOMES_MAX; i++) {
+        (void)snprintf(id, sizeof id, "o%d", i);
+        put_rev(o, OUTBOX_OUTCOME, "e", id, NULL, 0);
+    }
+    /* Only outcomes are left, as many as there may be; the oldest are gone. */
+    assert_int_equal(outbox_counts(o).rows, OUTBOX_OUTCOMES_MAX);
+    assert_string_equal(next(o, 0, NULL), "o1000");
+    outbox_free(o);
+}
+
+/* What may be dropped is not dropped for nothing. */
+static void no_room_drops_nothing(void **state)
+{
+    struct outbox *o = outbox_new(2048);
+    char text[4001];
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    put(o, OUTBOX_EVENT, "e", "small", NULL);
+    put(o, OUTBOX_EVENT, "e", text, NULL);
+    assert_int_equal(outbox_counts(o).rows, 1);
+    assert_int_equal(outbox_counts(o).dropped, 1);
+    assert_string_equal(next(o, 0, NULL), "small");
+    outbox_free(o);
+}
+
 static void sixteen_in_flight(void **state)
 {
     struct outbox *o = outbox_new(MUCH);
@@ -258,6 +365,9 @@ int main(void)
         cmocka_unit_test(the_latest_of_a_topic),
         cmocka_unit_test(urgent_first),
         cmocka_unit_test(over_the_cap),
+        cmocka_unit_test(revs_never_fall),
+        cmocka_unit_test(a_flood),
+        cmocka_unit_test(no_room_drops_nothing),
         cmocka_unit_test(sixteen_in_flight),
         cmocka_unit_test(quota_waits_and_doubles),
         cmocka_unit_test(quota_keeps_the_order),
