@@ -20,9 +20,11 @@ struct call {
     enum role role;
     char requester[OPERATION_REQUESTER_MAX + 1];
     struct route_match match;
-    /* What the door itself refuses: a foreign Host, a broken request line. */
-    struct error door;
-    /* Of the target and the method; looked at after who may come in. */
+    /* A foreign Host or Origin. */
+    struct error guard;
+    /* A broken request line, headers that contradict each other. */
+    struct error head;
+    /* Of the target and the method. */
     struct error routing;
     /* NULL: not sent. They live as long as the call. */
     const char *headers[HEADER_COUNT];

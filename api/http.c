@@ -369,8 +369,7 @@ static void identify(const struct door *door, const struct connection *connectio
         return;
     }
     memcpy(call->requester, role_name(call->role), strlen(role_name(call->role)) + 1);
-    if (!call->door.code)
-        call->door = guard(door, connection, call);
+    call->guard = guard(door, connection, call);
 }
 
 static enum MHD_Result begin(struct door *door, struct request *request, const char *method,
@@ -387,7 +386,7 @@ static enum MHD_Result begin(struct door *door, struct request *request, const c
      * All else is answered when the body is here. */
     if (request_announced(request) > BODY_MAX)
         request->call.body_len = BODY_MAX + 1;
-    else if (!request->call.door.code)
+    else if (!request->call.guard.code && !request->call.head.code)
         return MHD_YES;
     return answer(door, request);
 }

@@ -35,8 +35,8 @@ void request_free(struct request *request)
 
 static void refuse(struct request *request, struct error e)
 {
-    if (!request->call.door.code)
-        request->call.door = e;
+    if (!request->call.head.code)
+        request->call.head = e;
 }
 
 /* RFC 9110 5.3: the lines of a list are one list. */

@@ -370,15 +370,16 @@ static struct error parse_enable(const struct call *call, struct operation_reque
     return body_parse_enable(call->body, call->body_len, ret);
 }
 
-/* Whether the door can decide with what the snapshot has: it knows the profile, or the answer does
- * not hang on whether the card has it. */
+/* Whether the door can decide with what the snapshot has: it knows whether the card has the profile,
+ * or the answer does not hang on that. */
 static bool can_decide(const struct routes *routes, const struct call *call,
                        const struct operation_request *request, const struct snapshot *now)
 {
     const char *if_match = call->headers[HEADER_IF_MATCH];
     struct operation ignored;
 
-    if (now->switching || (now->has_list && profile_find(&now->list, &request->target)))
+    if (now->switching || operations_list_is_fresh(now) ||
+        (now->has_list && profile_find(&now->list, &request->target)))
         return true;
     if (if_match && !etag_fits(if_match, now->has_list ? now->etag : "", ETAG_STRONG))
         return true;
@@ -466,19 +467,22 @@ static const handler handlers[] = {
     [ROUTE_INFO] = get_info,
 };
 
-/* The role first, then syntax from the outside in. */
+/* Who may come in and what for, before anything of what came is judged; then syntax from the outside
+ * in. */
 static struct error check(const struct call *call)
 {
-    if (call->door.code)
-        return call->door;
+    if (call->guard.code)
+        return call->guard;
     if (call->role == ROLE_NONE && !call->match.is_open)
         return error_make(ERROR_IN_AGENT, ERROR_UNAUTHORIZED, 0,
                           "Authorization: Bearer with a valid token is needed");
-    if (call->routing.code)
-        return call->routing;
     if (call->match.changes && call->role != ROLE_OPERATOR)
         return error_make(ERROR_IN_AGENT, ERROR_FORBIDDEN, 0,
                           "this changes something, and a viewer only looks");
+    if (call->head.code)
+        return call->head;
+    if (call->routing.code)
+        return call->routing;
     if (!headers_accept_json(call->headers[HEADER_ACCEPT]))
         return error_make(ERROR_IN_AGENT, ERROR_NOT_ACCEPTABLE, 0,
                           "only application/json can be given");

@@ -40,10 +40,9 @@ struct ask {
     struct error error;
 };
 
-/* Who waits for the end of an enable, by the sender's id. */
+/* Who waits for the end of an enable, besides all who hear its status. */
 struct waiter {
-    char request[ID_SENDER_MAX + 1]; /* "": free */
-    int64_t came;
+    char operation[ID_LEN + 1]; /* "": free */
     struct response response;
 };
 
@@ -58,7 +57,6 @@ struct commands {
     /* under lock, which is a leaf as post's is: */
     struct ask asks[ASKS];
     struct waiter waiters[RESPONSES];
-    int64_t waiters_came;
     struct quiet aliens, refusals;
 };
 
@@ -144,7 +142,7 @@ static void log_refusal(struct commands *c, const char *kind, const char *id,
     pthread_mutex_unlock(&c->lock);
     if (say)
         log_info("mqtt command refused", LOG_STR("kind", kind), LOG_STR("id", id), LOG_ERR(error),
-                 LOG_NUM("unsaid", unsaid));
+                 LOG_NUM_NOT_0("unsaid", unsaid));
 }
 
 static void refuse(struct commands *c, const struct topics_command *t, const struct response *r,
@@ -168,31 +166,38 @@ static void refuse_error(struct commands *c, const struct topics_command *t,
 
 /* --- enable-profile --- */
 
-static void expect_end(struct commands *c, const char *request, const struct response *r)
+static bool same_response(const struct response *a, const struct response *b)
 {
-    struct waiter *place = &c->waiters[0];
+    return a->topic_len == b->topic_len && a->correlation_len == b->correlation_len &&
+           memcmp(a->topic, b->topic, a->topic_len) == 0 &&
+           memcmp(a->correlation, b->correlation, a->correlation_len) == 0;
+}
 
-    if (r->topic_len == 0)
-        return;
+/* Those who came first stay: nobody takes another's place by asking for the same again. */
+static void expect_end(struct commands *c, const char *operation, const struct response *r)
+{
+    struct waiter *place = NULL;
+
     pthread_mutex_lock(&c->lock);
     for (size_t i = 0; i < ARRAY_LEN(c->waiters); i++) {
         struct waiter *w = &c->waiters[i];
 
-        if (strcmp(w->request, request) == 0) {
-            place = w;
+        if (!w->operation[0]) {
+            place = place ? place : w;
+        } else if (strcmp(w->operation, operation) == 0 && same_response(&w->response, r)) {
+            place = NULL;
             break;
         }
-        if (w->came < place->came)
-            place = w;
     }
-    memcpy(place->request, request, strlen(request) + 1);
-    place->came = ++c->waiters_came;
-    place->response = *r;
+    if (place) {
+        memcpy(place->operation, operation, sizeof place->operation);
+        place->response = *r;
+    }
     pthread_mutex_unlock(&c->lock);
 }
 
-/* False: nobody waits for it. */
-static bool take_waiter(struct commands *c, const char *request, struct response *ret)
+/* False: nobody waits for it any more. */
+static bool take_waiter(struct commands *c, const char *operation, struct response *ret)
 {
     bool found = false;
 
@@ -200,37 +205,60 @@ static bool take_waiter(struct commands *c, const char *request, struct response
     for (size_t i = 0; i < ARRAY_LEN(c->waiters) && !found; i++) {
         struct waiter *w = &c->waiters[i];
 
-        if (!w->request[0] || strcmp(w->request, request) != 0)
+        if (strcmp(w->operation, operation) != 0)
             continue;
         *ret = w->response;
-        *w = (struct waiter){ 0 };
+        w->operation[0] = '\0';
         found = true;
     }
     pthread_mutex_unlock(&c->lock);
     return found;
 }
 
-static void tell_status(struct commands *c, const struct operation *op)
+static void respond_to_waiters(struct commands *c, const struct operation *ended,
+                               const char *payload)
+{
+    struct response r;
+
+    while (take_waiter(c, ended->id, &r))
+        respond(c, &r, payload);
+}
+
+static enum outbox_class class_of(const struct operation *op, bool again)
+{
+    if (again)
+        return OUTBOX_ANSWER;
+    if (!operation_has_ended(op))
+        return OUTBOX_STATUS;
+    return op->started_utc_ms ? OUTBOX_OUTCOME : OUTBOX_ANSWER;
+}
+
+/* On the status topic of `id`, the sender's or the operation's. Takes `payload`. */
+static void say_status(struct commands *c, const struct operation *op, const char *id, bool again,
+                       char *payload)
 {
     char topic[TOPICS_MAX];
     const struct outbox_message message = {
-        .class = operation_has_ended(op) ? OUTBOX_OUTCOME : OUTBOX_STATUS,
+        .class = class_of(op, again),
         .topic = topic,
         .operation = op->id,
+        .rev = op->rev,
     };
-    struct response r;
-    char *payload = messages_operation(op);
 
-    topics_status(c->base, CONFIG_COMMAND_ENABLE_PROFILE, op->request.request, topic);
-    if (operation_has_ended(op) && take_waiter(c, op->request.request, &r))
-        respond(c, &r, payload);
+    topics_status(c->base, CONFIG_COMMAND_ENABLE_PROFILE, id, topic);
     post_say(c->post, &message, payload);
 }
 
-void commands_tell(struct commands *c, const struct operation *op)
+void commands_tell(struct commands *c, const struct operation *op, bool again)
 {
-    if (op->request.channel == CHANNEL_MQTT)
-        tell_status(c, op);
+    char *payload;
+
+    if (op->request.channel != CHANNEL_MQTT)
+        return;
+    payload = messages_operation(op);
+    if (operation_has_ended(op))
+        respond_to_waiters(c, op, payload);
+    say_status(c, op, op->request.request, again, payload);
 }
 
 static struct command_rules rules_of(const struct commands *c)
@@ -243,7 +271,29 @@ static struct command_rules rules_of(const struct commands *c)
     };
 }
 
-/* What is new is told by the bus, also a refusal that is remembered. */
+/* Its end goes to the Response Topic: now, or when it comes. It may come while we write down who
+ * waits, so it is looked for once more. */
+static void promise_end(struct commands *c, const struct operation *op, const struct response *r)
+{
+    struct operation now = *op;
+    char *payload;
+
+    if (r->topic_len == 0)
+        return;
+    if (!operation_has_ended(op)) {
+        expect_end(c, op->id, r);
+        if (!operations_find(c->operations, op->id, &now) || !operation_has_ended(&now))
+            return;
+    }
+    payload = messages_operation(&now);
+    if (operation_has_ended(op))
+        respond(c, r, payload);
+    else
+        respond_to_waiters(c, &now, payload);
+    free(payload);
+}
+
+/* The status is told by the bus, also of a refusal that is remembered and of what came again. */
 static void enable(struct commands *c, const struct topics_command *t,
                    const struct command_message *m, const struct response *r)
 {
@@ -253,22 +303,13 @@ static void enable(struct commands *c, const struct topics_command *t,
     struct operation op;
     struct error e = command_to_request(&rules, m, t->id, &request);
 
-    if (e.code) {
+    if (e.code)
         refuse_error(c, t, r, e);
-        return;
-    }
-    expect_end(c, t->id, r);
-    switch (operations_admit(c->operations, &request, NULL, &op, &problem)) {
-    case ADMISSION_REPEATED:
-        tell_status(c, &op);
-        break;
-    case ADMISSION_REFUSED:
-        if (op.rev == 0)
-            refuse(c, t, r, &problem); /* key-reused */
-        break;
-    default:
-        break;
-    }
+    else if (operations_admit(c->operations, &request, NULL, &op, &problem) == ADMISSION_REFUSED &&
+             op.rev == 0)
+        refuse(c, t, r, &problem); /* key-reused, shutting-down */
+    else
+        promise_end(c, &op, r);
 }
 
 static bool find_operation(struct commands *c, const char *id, struct operation *ret)
@@ -277,12 +318,14 @@ static bool find_operation(struct commands *c, const char *id, struct operation 
            operations_find(c->operations, id, ret);
 }
 
-/* A cancel that takes effect is told as the operation's status. */
+/* The one who cancels is answered under the id that was used, also when the operation is another
+ * door's or was canceled before. */
 static void cancel(struct commands *c, const struct topics_command *t,
                    const struct command_message *m, const struct response *r)
 {
     struct problem problem = { .error = command_is_empty(m) };
     struct operation op;
+    char *payload;
 
     if (!problem.error.code && !find_operation(c, t->id, &op))
         problem.error = error_make(ERROR_IN_AGENT, ERROR_NOT_FOUND, 0, "no such operation");
@@ -290,8 +333,13 @@ static void cancel(struct commands *c, const struct topics_command *t,
         memcpy(problem.operation, op.id, sizeof problem.operation);
         problem.error = operations_cancel(c->operations, problem.operation, &op);
     }
-    if (problem.error.code)
+    if (problem.error.code) {
         refuse(c, t, r, &problem);
+        return;
+    }
+    payload = messages_operation(&op);
+    respond(c, r, payload);
+    say_status(c, &op, t->id, true, payload);
 }
 
 /* --- reads --- */
@@ -463,7 +511,7 @@ static void count_alien(struct commands *c, const struct link_message *m)
     memcpy(topic, m->topic, m->topic_len < sizeof topic ? m->topic_len : sizeof topic - 1);
     if (say)
         log_warning("mqtt message to an unknown topic: ignored", LOG_STR("topic", topic),
-                    LOG_NUM("unsaid", unsaid));
+                    LOG_NUM_NOT_0("unsaid", unsaid));
 }
 
 int64_t commands_aliens(struct commands *c)

@@ -129,8 +129,8 @@ static void on_bus(void *ctx, enum bus_event event, const void *data)
 {
     struct mqtt *mqtt = ctx;
 
-    if (event == BUS_OPERATION)
-        commands_tell(mqtt->commands, data);
+    if (event == BUS_OPERATION || event == BUS_OPERATION_AGAIN)
+        commands_tell(mqtt->commands, data, event == BUS_OPERATION_AGAIN);
     if (event == BUS_OPERATION && mqtt->config->mqtt.link == CONFIG_LINK_MODEM)
         on_operation(mqtt, data);
     if (event == BUS_CONNECTIVITY && mqtt->config->mqtt.link == CONFIG_LINK_MODEM)
@@ -171,13 +171,26 @@ static uint32_t chance(void)
     return value;
 }
 
+static bool is_switching(struct mqtt *mqtt)
+{
+    const struct snapshot *s = state_take(mqtt->state);
+    bool switching = s->switching;
+
+    snapshot_release(s);
+    return switching;
+}
+
+/* A switch cuts the link where that goes through the modem: nothing to warn of. */
 static void log_trouble(struct mqtt *mqtt, const char *why, int64_t wait_ms)
 {
     int64_t unsaid = 0;
 
-    if (quiet_lets(&mqtt->refusals, clock_now_ms(), &unsaid))
+    if (mqtt->config->mqtt.link == CONFIG_LINK_MODEM && is_switching(mqtt))
+        log_info("mqtt link is down during a switch: trying again", LOG_STR("why", why),
+                 LOG_NUM("in_ms", wait_ms));
+    else if (quiet_lets(&mqtt->refusals, clock_now_ms(), &unsaid))
         log_warning("mqtt link is down: trying again", LOG_STR("why", why),
-                    LOG_NUM("in_ms", wait_ms), LOG_NUM("unsaid", unsaid));
+                    LOG_NUM("in_ms", wait_ms), LOG_NUM_NOT_0("unsaid", unsaid));
 }
 
 /* The handle is given up, and the next try is due after the wait that `verdict` asks for. */
@@ -191,9 +204,9 @@ static void wait_for_next_try(struct mqtt *mqtt, enum reason_verdict verdict, co
         mqtt->speaks_older = false; /* it may be another one the next time */
     }
     mqtt->online_ms = 0;
-    tell_offline(mqtt->tell);
     link_drop(mqtt->link);
     post_lost(mqtt->post);
+    tell_offline(mqtt->tell);
     wait_ms = verdict == REASON_REFUSED ? backoff_longest_ms(&mqtt->backoff, chance())
                                         : backoff_next_ms(&mqtt->backoff, chance());
     if (why)
@@ -274,13 +287,6 @@ static void on_subscribed(struct mqtt *mqtt)
     enter(mqtt, STEP_ONLINE, CLOCK_NEVER);
 }
 
-/* Ends a connection on purpose; with `keep_will` the presence becomes the will's. */
-static void begin_close(struct mqtt *mqtt, bool keep_will)
-{
-    link_disconnect(mqtt->link, keep_will);
-    enter(mqtt, STEP_CLOSING, clock_now_ms() + CLOSE_MS);
-}
-
 /* The link is going; its news should be on the way. */
 static void give_row_back(struct mqtt *mqtt, int64_t number)
 {
@@ -302,6 +308,46 @@ static void take_ack(struct mqtt *mqtt, const struct link_ack *ack)
         quiet_lets(&mqtt->aside, now_ms, &unsaid))
         log_warning("the broker refused a message: set aside",
                     LOG_STR("why", reason_text(ack->reason)), LOG_NUM("count", mqtt->aside.count));
+}
+
+/* Hands the broker what waits, as much as it takes. */
+static void send_rows(struct mqtt *mqtt)
+{
+    const struct outbox_row *row;
+    int64_t now_ms = clock_now_ms();
+
+    if (mqtt->doubt_ms != CLOCK_NEVER)
+        return;
+    if (post_counts(mqtt->post).in_flight == 0)
+        mqtt->progress_ms = now_ms;
+    while ((row = post_next(mqtt->post, now_ms, mqtt->limits.receive_maximum,
+                            mqtt->limits.max_packet))) {
+        int64_t number = row->number;
+
+        switch (link_send(mqtt->link, row)) {
+        case LINK_SENT:
+            break;
+        case LINK_NOT_NOW:
+            give_row_back(mqtt, number);
+            return;
+        case LINK_NEVER:
+            take_ack(mqtt, &(struct link_ack){ number, REASON_FAILURE });
+            break;
+        }
+    }
+}
+
+/* Ends a connection on purpose; with `keep_will` the presence becomes the will's. MQTT 3.1.1 has no
+ * such end, so there the presence goes out in front, if the link still carries it; where it does
+ * not, the end does not arrive either, and the will remains. */
+static void begin_close(struct mqtt *mqtt, bool keep_will)
+{
+    if (keep_will && mqtt->step == STEP_ONLINE && version_of(mqtt) == LINK_MQTT_3_1_1) {
+        tell_goodbye(mqtt->tell, "relink");
+        send_rows(mqtt);
+    }
+    link_disconnect(mqtt->link, keep_will);
+    enter(mqtt, STEP_CLOSING, clock_now_ms() + CLOSE_MS);
 }
 
 static void on_older(struct mqtt *mqtt)
@@ -338,33 +384,6 @@ static void take_news(struct mqtt *mqtt)
         on_connected(mqtt, &news);
     else if (news.subscribed && mqtt->step == STEP_SUBSCRIBING)
         on_subscribed(mqtt);
-}
-
-/* Hands the broker what waits, as much as it takes. */
-static void send_rows(struct mqtt *mqtt)
-{
-    const struct outbox_row *row;
-    int64_t now_ms = clock_now_ms();
-
-    if (mqtt->doubt_ms != CLOCK_NEVER)
-        return;
-    if (post_counts(mqtt->post).in_flight == 0)
-        mqtt->progress_ms = now_ms;
-    while ((row = post_next(mqtt->post, now_ms, mqtt->limits.receive_maximum,
-                            mqtt->limits.max_packet))) {
-        int64_t number = row->number;
-
-        switch (link_send(mqtt->link, row)) {
-        case LINK_SENT:
-            break;
-        case LINK_NOT_NOW:
-            give_row_back(mqtt, number);
-            return;
-        case LINK_NEVER:
-            take_ack(mqtt, &(struct link_ack){ number, REASON_FAILURE });
-            break;
-        }
-    }
 }
 
 /* When silence, or a send that failed, is taken for a dead link. */
@@ -437,7 +456,7 @@ static void step_draining(struct mqtt *mqtt, int64_t now_ms)
     send_rows(mqtt);
     if (post_counts(mqtt->post).rows > 0 && now_ms < mqtt->deadline_ms)
         return;
-    tell_goodbye(mqtt->tell);
+    tell_goodbye(mqtt->tell, "shutdown");
     send_rows(mqtt);
     enter(mqtt, STEP_GOODBYE, now_ms + GOODBYE_MS);
 }
@@ -505,11 +524,12 @@ static void *run(void *ctx)
     while (mqtt->step != STEP_ENDED) {
         (void)poll(&wake, 1, clock_poll_ms(next_deadline_ms(mqtt)));
         post_woken(mqtt->post);
+        /* First: whoever stops does not say that it tries again. */
+        if (!mqtt->stopping && take_flag(mqtt, &mqtt->stop))
+            begin_stop(mqtt);
         take_news(mqtt);
         commands_answer(mqtt->commands);
         tell_work(mqtt->tell);
-        if (!mqtt->stopping && take_flag(mqtt, &mqtt->stop))
-            begin_stop(mqtt);
         run_step(mqtt);
     }
     link_drop(mqtt->link);

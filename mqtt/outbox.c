@@ -213,8 +213,8 @@ static bool make_room(struct outbox *outbox, size_t size)
 
     if (outbox->counts.bytes - outbox->droppable_bytes + size > outbox->cap_bytes)
         return false;
-    for (struct outbox_row *r = outbox->first;
-         r && outbox->counts.bytes + size > outbox->cap_bytes; r = next) {
+    for (struct outbox_row *r = outbox->first; r && outbox->counts.bytes + size > outbox->cap_bytes;
+         r = next) {
         next = r->next;
         if (!r->in_flight && may_drop(r->message.class))
             drop(outbox, r);

@@ -186,6 +186,8 @@ void tell_on_bus(struct tell *tell, enum bus_event event, const void *data)
     case BUS_OPERATION:
         on_operation(tell, data);
         break;
+    case BUS_OPERATION_AGAIN:
+        break;
     case BUS_PROFILES:
         say_small_event(tell, "e/profiles", ((const struct bus_profiles *)data)->by, NULL, NULL);
         note(tell, CHANGE_ESIM | CHANGE_INFO);
@@ -271,6 +273,14 @@ static void tell_health(struct tell *tell, int64_t switching_until_utc_ms)
         say_retained(tell, "status/health", true, messages_online(&health));
 }
 
+/* "ready" is only what nothing stands in the way of. */
+static const char *modem_state_of(const struct snapshot *s)
+{
+    if (s->modem != MODEM_READY)
+        return "absent";
+    return s->trouble.code ? "degraded" : "ready";
+}
+
 static void tell_modem(struct tell *tell, const struct snapshot *s, int64_t now_ms)
 {
     if (!tell->modem_waits || now_ms < tell->next_modem_ms)
@@ -281,8 +291,7 @@ static void tell_modem(struct tell *tell, const struct snapshot *s, int64_t now_
     tell->told_modem = s->modem;
     tell->told_trouble = s->trouble.code;
     tell->next_modem_ms = now_ms + EVENT_INTERVAL_MS;
-    say_small_event(tell, "e/modem", NULL, s->modem == MODEM_READY ? "ready" : "absent",
-                    &s->trouble);
+    say_small_event(tell, "e/modem", NULL, modem_state_of(s), &s->trouble);
 }
 
 static void tell_sim(struct tell *tell, int64_t now_ms)
@@ -368,9 +377,9 @@ void tell_offline(struct tell *tell)
     post_withdraw(tell->post, topic);
 }
 
-void tell_goodbye(struct tell *tell)
+void tell_goodbye(struct tell *tell, const char *reason)
 {
     tell->online = false;
     say_retained(tell, "status/health", true,
-                 messages_offline(tell->session, "shutdown", clock_utc_ms(), clock_is_set()));
+                 messages_offline(tell->session, reason, clock_utc_ms(), clock_is_set()));
 }

@@ -34,5 +34,5 @@ int64_t tell_next_ms(const struct tell *tell);
 void tell_online(struct tell *tell, int64_t session, bool session_present);
 /* The link is down: presence is the will's. */
 void tell_offline(struct tell *tell);
-/* The goodbye. */
-void tell_goodbye(struct tell *tell);
+/* The goodbye, with its reason. */
+void tell_goodbye(struct tell *tell, const char *reason);

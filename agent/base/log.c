@@ -15,6 +15,7 @@
 #include <systemd/sd-journal.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/iccid.h"
 #include "agent/base/utf8.h"
 
 /* A line fits PIPE_BUF, so a pipe's reader sees it whole too; the message fits it however much of
@@ -24,7 +25,8 @@ enum {
     MESSAGE_MAX = 512,
     VALUE_MAX = 1024,
     FIELDS_MAX = 32,
-    IDENTITY_SHOWN = 4
+    IDENTITY_SHOWN = 4,
+    IDENTITY_MIN = ICCID_TEXT_MIN,
 };
 
 static atomic_int wanted = LOG_LEVEL_INFO;
@@ -98,6 +100,41 @@ struct fields {
     struct field rows[FIELDS_MAX];
 };
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* An ICCID may have A to E among its digits. */
+static bool is_identity_char(char c)
+{
+    return is_digit(c) || (c >= 'A' && c <= 'E') || (c >= 'a' && c <= 'e');
+}
+
+/* A peer may put an ICCID or EID anywhere: into an id, a topic, a name. What is as long as one is
+ * cut to its end wherever it stands. */
+static void cut_identities(char *text)
+{
+    const char *from = text;
+    char *to = text;
+
+    while (*from) {
+        size_t n = 0;
+
+        while (is_digit(*from) && is_identity_char(from[n]))
+            n++;
+        if (n >= IDENTITY_MIN) {
+            *to++ = '*';
+            from += n - IDENTITY_SHOWN;
+            n = IDENTITY_SHOWN;
+        }
+        memmove(to, from, n ? n : 1);
+        to += n ? n : 1;
+        from += n ? n : 1;
+    }
+    *to = '\0';
+}
+
 static void PRINTF_LIKE(4, 5)
     fields_add(struct fields *f, const char *key, bool is_number, const char *format, ...)
 {
@@ -110,6 +147,8 @@ static void PRINTF_LIKE(4, 5)
     va_start(values, format);
     (void)vsnprintf(f->rows[f->count].text, VALUE_MAX + 1, format, values);
     va_end(values);
+    if (!is_number && !atomic_load(&show_identities))
+        cut_identities(f->rows[f->count].text);
     f->count++;
 }
 
@@ -151,6 +190,10 @@ static void add_value(struct fields *f, const struct log_value *v)
         break;
     case LOG_NUMBER:
         fields_add(f, v->key, true, "%" PRId64, v->number);
+        break;
+    case LOG_NUMBER_NOT_0:
+        if (v->number)
+            fields_add(f, v->key, true, "%" PRId64, v->number);
         break;
     case LOG_IDENTITY:
         if (v->text)

@@ -9,12 +9,12 @@
  * a terminal, or as the journal's fields under systemd. Levels: err, someone must act; warning, we
  * went on, and the text ends in what we did instead; info, state changes only; debug, traffic.
  * Identities (ICCID, EID) are cut to their last four digits unless the configuration says
- * otherwise; text of a peer is escaped. Any thread; a line is written whole. */
+ * otherwise, also where they stand in other text; text of a peer is escaped. Any thread; a line is written whole. */
 
 enum log_level { LOG_LEVEL_ERR = 0, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_FORMAT_AUTO = 0, LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_JOURNAL };
 
-enum log_kind { LOG_NOTHING = 0, LOG_TEXT, LOG_NUMBER, LOG_IDENTITY, LOG_ERROR };
+enum log_kind { LOG_NOTHING = 0, LOG_TEXT, LOG_NUMBER, LOG_NUMBER_NOT_0, LOG_IDENTITY, LOG_ERROR };
 
 struct log_value {
     enum log_kind kind;
@@ -32,6 +32,11 @@ struct log_value {
 #define LOG_NUM(k, v)                                                                              \
     {                                                                                              \
         .kind = LOG_NUMBER, .key = (k), .number = (v)                                              \
+    }
+/* Left out when it is 0. */
+#define LOG_NUM_NOT_0(k, v)                                                                        \
+    {                                                                                              \
+        .kind = LOG_NUMBER_NOT_0, .key = (k), .number = (v)                                        \
     }
 /* An ICCID's or EID's digits. */
 #define LOG_ID(k, v)                                                                               \

@@ -18,7 +18,8 @@ struct operations {
     int64_t budget_ms;
     pthread_mutex_t lock;
     /* under lock: */
-    struct operation *kept; /* a ring of OPERATIONS_KEPT */
+    struct operation *kept;                   /* OPERATIONS_KEPT places, in no order */
+    struct operation *order[OPERATIONS_KEPT]; /* a ring of them, by age */
     size_t count, newest;
     bool closed;
     /* One at a time is told: two threads may change operations, and `rev` has to arrive in order. */
@@ -67,9 +68,14 @@ void operations_set_budget(struct operations *ops, int64_t budget_ms)
 }
 
 /* The i-th newest. Under lock. */
+static struct operation **nth_place(struct operations *ops, size_t i)
+{
+    return &ops->order[(ops->newest + OPERATIONS_KEPT - i) % OPERATIONS_KEPT];
+}
+
 static struct operation *nth_newest(struct operations *ops, size_t i)
 {
-    return &ops->kept[(ops->newest + OPERATIONS_KEPT - i) % OPERATIONS_KEPT];
+    return *nth_place(ops, i);
 }
 
 static struct operation *find(struct operations *ops, const char *id)
@@ -101,17 +107,53 @@ static struct operation *find_active(struct operations *ops)
     return NULL;
 }
 
-/* The oldest goes, but never the one that waits or runs, however many refusals come meanwhile: it
- * takes the place of the next oldest, and the order stays. */
+enum worth {
+    /* WORTH_LITTLE: it never ran, and has no key by which it could come again. */
+    WORTH_LITTLE = 0,
+    /* WORTH_SOME: it never ran; forgotten, the same request is judged anew. */
+    WORTH_SOME,
+    /* WORTH_MUCH: it ran; forgotten, the same request would switch once more. */
+    WORTH_MUCH,
+    /* WORTH_ALL: it waits or runs. */
+    WORTH_ALL,
+};
+
+static enum worth worth_of(const struct operation *op)
+{
+    if (!operation_has_ended(op))
+        return WORTH_ALL;
+    if (op->started_utc_ms)
+        return WORTH_MUCH;
+    return op->request.request[0] ? WORTH_SOME : WORTH_LITTLE;
+}
+
+/* The oldest of those that are worth the least, so that whoever floods the door drives out neither
+ * the switch that runs nor the memory of those that ran. Gives its place; the order of the others
+ * stays. Only when all places are taken. */
+static struct operation *forget_one(struct operations *ops)
+{
+    size_t victim = OPERATIONS_KEPT - 1;
+    struct operation *place;
+
+    for (size_t i = OPERATIONS_KEPT; i-- > 0;) {
+        if (worth_of(nth_newest(ops, i)) < worth_of(nth_newest(ops, victim)))
+            victim = i;
+        if (worth_of(nth_newest(ops, victim)) == WORTH_LITTLE)
+            break;
+    }
+    place = nth_newest(ops, victim);
+    for (size_t i = victim; i + 1 < OPERATIONS_KEPT; i++)
+        *nth_place(ops, i) = nth_newest(ops, i + 1);
+    return place;
+}
+
 static struct operation *add(struct operations *ops, const struct operation *op)
 {
-    struct operation *place = &ops->kept[(ops->newest + 1) % OPERATIONS_KEPT];
+    struct operation *place =
+        ops->count < OPERATIONS_KEPT ? &ops->kept[ops->count++] : forget_one(ops);
 
-    if (ops->count == OPERATIONS_KEPT && !operation_has_ended(place))
-        ops->kept[(ops->newest + 2) % OPERATIONS_KEPT] = *place;
     ops->newest = (ops->newest + 1) % OPERATIONS_KEPT;
-    if (ops->count < OPERATIONS_KEPT)
-        ops->count++;
+    ops->order[ops->newest] = place;
     *place = *op;
     return place;
 }
@@ -133,19 +175,26 @@ static void begin_change(struct operations *ops)
     pthread_mutex_lock(&ops->lock);
 }
 
+/* Lets both locks go; `op` NULL: there is nothing to tell. True: `*ret` is what was told. */
+static bool tell(struct operations *ops, enum bus_event event, const struct operation *op,
+                 struct operation *ret)
+{
+    if (op)
+        *ret = *op;
+    pthread_mutex_unlock(&ops->lock);
+    if (op)
+        bus_publish(ops->bus, event, ret);
+    pthread_mutex_unlock(&ops->telling);
+    return op != NULL;
+}
+
 /* `changed` NULL: nothing changed. */
 static void tell_change(struct operations *ops, const struct operation *changed)
 {
-    struct operation copy;
+    struct operation told;
 
-    if (changed)
-        copy = *changed;
-    pthread_mutex_unlock(&ops->lock);
-    if (changed)
-        bus_publish(ops->bus, BUS_OPERATION, &copy);
-    pthread_mutex_unlock(&ops->telling);
-    if (changed && operation_has_ended(&copy))
-        log_end(&copy);
+    if (tell(ops, BUS_OPERATION, changed, &told) && operation_has_ended(&told))
+        log_end(&told);
 }
 
 static void close_phase(struct operation *op, int64_t now_ms)
@@ -260,6 +309,11 @@ static void end_unchanged(struct operation *op, const struct profile *enabled,
     op->ended_utc_ms = op->ends_by_utc_ms = op->created_utc_ms;
 }
 
+bool operations_list_is_fresh(const struct snapshot *now)
+{
+    return now->has_list && clock_now_ms() - now->list_at_ms < OPERATIONS_LIST_FRESH_MS;
+}
+
 /* Everything after the key, in the contract's order. ERROR_NONE: `op` may live, as accepted or, when
  * `*ret_done`, ended already. */
 static struct problem judge(struct operations *ops, struct operation *op, const char *if_match,
@@ -288,6 +342,9 @@ static struct problem judge(struct operations *ops, struct operation *op, const 
         problem = refusal(error_make(ERROR_IN_AGENT, ERROR_SWITCH_IN_PROGRESS, 0,
                                      "another switch has not ended yet"),
                           active);
+    } else if (!now->switching && !row && operations_list_is_fresh(now)) {
+        problem.error =
+            error_make(ERROR_IN_AGENT, ERROR_PROFILE_NOT_FOUND, 0, "the card has no such profile");
     }
     return problem;
 }
@@ -341,14 +398,34 @@ static enum admission admit_new(struct operations *ops, const struct operation_r
     return done ? ADMISSION_DONE : ADMISSION_ACCEPTED;
 }
 
+static void log_came(const struct operation *op)
+{
+    const struct operation_request *r = &op->request;
+
+    log_info("operation came", LOG_STR("op", op->id),
+             LOG_STR("channel", operation_channel_name(r->channel)),
+             LOG_STR("request", r->request[0] ? r->request : NULL),
+             LOG_STR("requester", r->requester[0] ? r->requester : NULL));
+}
+
+/* Only for what is new; its end at the door comes behind it. */
+static void log_admitted(const struct operation *op)
+{
+    log_came(op);
+    if (operation_has_ended(op))
+        log_end(op);
+}
+
 enum admission operations_admit(struct operations *ops, const struct operation_request *request,
                                 const char *if_match, struct operation *ret,
                                 struct problem *ret_problem)
 {
     const struct operation *told = NULL;
+    struct operation copy;
     const struct operation *before;
     enum admission admission;
     const struct snapshot *now;
+    bool again;
 
     *ret_problem = (struct problem){ 0 };
     begin_change(ops);
@@ -360,17 +437,13 @@ enum admission operations_admit(struct operations *ops, const struct operation_r
         admission = admit_repeated(before, request, ret, ret_problem);
     else
         admission = admit_new(ops, request, if_match, now, ret, ret_problem, &told);
-    tell_change(ops, told);
+    again = admission == ADMISSION_REPEATED;
+    if (tell(ops, again ? BUS_OPERATION_AGAIN : BUS_OPERATION, again ? before : told, &copy) &&
+        !again)
+        log_admitted(&copy);
     snapshot_release(now);
     if (admission == ADMISSION_ACCEPTED && ops->wake)
         ops->wake(ops->wake_ctx);
-    if (told)
-        log_info("operation came", LOG_STR("op", ret->id),
-                 LOG_STR("state", operation_state_name(ret->state)),
-                 LOG_STR("channel", operation_channel_name(request->channel)),
-                 LOG_STR("requester", request->requester[0] ? request->requester : NULL),
-                 LOG_STR("code", ret_problem->error.code ? error_code_name(ret_problem->error.code)
-                                                         : NULL));
     return admission;
 }
 

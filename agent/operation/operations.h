@@ -7,14 +7,22 @@
 #include "agent/operation/operation.h"
 
 /* All operations: who may begin one, which runs, how each ended. Every change raises `rev` and is
- * told on the bus, after the lock is let go. Kept in memory, the newest OPERATIONS_KEPT; the
- * journal takes this module's place as the keeper without changing its face. Any thread. */
+ * told on the bus, after the lock is let go; so is a request that comes again. Kept in memory,
+ * OPERATIONS_KEPT of them; of more, those go first whose going is least missed: what never ran
+ * before what ran, and of that first what nobody can ask for again. The journal takes this module's
+ * place as the keeper without changing its face. Any thread. */
 
 struct bus;
+struct snapshot;
 struct state;
 struct operations;
 
-enum { OPERATIONS_KEPT = 1000 };
+enum {
+    OPERATIONS_KEPT = 1000,
+    /* A list that was read so lately says for certain what is not on the card. A profile may be
+     * downloaded without the agent's doing, so one that is older is looked at once more. */
+    OPERATIONS_LIST_FRESH_MS = 30000,
+};
 
 /* Keeps both. NULL: no memory. */
 struct operations *operations_new(struct bus *bus, struct state *state);
@@ -36,8 +44,11 @@ enum admission {
     ADMISSION_REPEATED,
 };
 
+/* The snapshot has a list that is young enough to refuse a profile which is not in it. */
+bool operations_list_is_fresh(const struct snapshot *now);
+
 /* Decides at the door, in the contract's order: key, If-Match and expect_enabled, already enabled,
- * lock, in progress, limits, disk. `if_match` is the header's text or NULL (not MQTT).
+ * lock, in progress, not on the card, limits, disk. `if_match` is the header's text or NULL (not MQTT).
  * `*ret` is the operation (not for ADMISSION_REFUSED from REST); `*ret_problem` the refusal. */
 enum admission operations_admit(struct operations *ops, const struct operation_request *request,
                                 const char *if_match, struct operation *ret,

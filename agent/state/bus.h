@@ -10,6 +10,9 @@
 enum bus_event {
     /* BUS_OPERATION: an operation changed; `data` is a const struct operation * (borrowed). */
     BUS_OPERATION,
+    /* BUS_OPERATION_AGAIN: it was asked for once more and is as it was; `data` as above. Comes in
+     * the same order as the changes, so what it says is never older than what was said before. */
+    BUS_OPERATION_AGAIN,
     /* BUS_PROFILES: the list, or which profile is in use; `data` is a const struct bus_profiles *. */
     BUS_PROFILES,
     /* BUS_CONNECTIVITY: a new reading is in the snapshot; `data` NULL. */

@@ -96,6 +96,46 @@ static void identities_when_asked_for(void **state)
 }
 
 static const struct {
+    const char *value, *cut;
+} identities[] = {
+    // clang-format off
+    { "8949001312170061988", "*1988" },
+    { "89001039450410141400000000001580", "*1580" },
+    { "898821100000012345", "*2345" },
+    { "89882110000001234", "89882110000001234" },
+    { "89860A09091830300220", "*0220" },
+    { "89860a09091830300220", "*0220" },
+    { "for 8949001312170061988, 8949001312170061970!", "for *1988, *1970!" },
+    { "esim/v1/gw/cmd/get-eid/8949001312170061988/req", "esim/v1/gw/cmd/get-eid/*1988/req" },
+    { "fad8949001312170061988F", "fad*1988F" },
+    { "01M85SH3EKZH44T6QVXQ1MTXSQ", "01M85SH3EKZH44T6QVXQ1MTXSQ" },
+    { "A0000005591010FFFFFFFF8900001000", "A0000005591010FFFFFFFF8900001000" },
+    { "", "" },
+}; // clang-format on
+
+static void identities_in_other_text(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(identities); i++) {
+        bool shown = i % 2;
+        struct error e = error_make(ERROR_IN_AGENT, ERROR_CARD, 0, "%s", identities[i / 2].value);
+        const char *expected = shown ? identities[i / 2].value : identities[i / 2].cut;
+        cJSON *o;
+
+        log_set(LOG_LEVEL_INFO, LOG_FORMAT_JSON, shown);
+        begin();
+        log_info("x", LOG_STR("requester", identities[i / 2].value), LOG_ERR(&e),
+                 LOG_NUM("n", INT64_MAX), LOG_NUM_NOT_0("none", 0), LOG_NUM_NOT_0("some", 1));
+        o = end_json();
+        assert_string_equal(string_of(o, "requester"), expected);
+        assert_string_equal(string_of(o, "detail"), expected);
+        assert_null(cJSON_GetObjectItem(o, "none"));
+        assert_non_null(cJSON_GetObjectItem(o, "some"));
+        cJSON_Delete(o);
+    }
+}
+
+static const struct {
     const char *value, *text;
 } escaped[] = {
     // clang-format off
@@ -226,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_has_its_fields),
         cmocka_unit_test(identities_when_asked_for),
+        cmocka_unit_test(identities_in_other_text),
         cmocka_unit_test(text_of_a_peer_is_escaped),
         cmocka_unit_test(what_does_not_fit_is_left_out),
         cmocka_unit_test(levels),

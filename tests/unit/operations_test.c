@@ -31,6 +31,7 @@ static struct {
     unsigned wakes;
     size_t heard_count, heard_wrong;
     struct heard heard[HEARD_MAX];
+    struct operation again; /* what was told last for one that came again */
 } all;
 
 static void hear(void *ctx, enum bus_event event, const void *data)
@@ -41,6 +42,10 @@ static void hear(void *ctx, enum bus_event event, const void *data)
     (void)ctx;
     /* The lock is free, and what is told is not ahead of what is kept. Counted, since a failing
      * assertion must not leave another thread. */
+    if (event == BUS_OPERATION_AGAIN)
+        all.again = *op;
+    if (event == BUS_OPERATION_AGAIN)
+        return;
     if (event != BUS_OPERATION || all.heard_count == HEARD_MAX ||
         !operations_find(all.ops, op->id, &now) || now.rev < op->rev) {
         all.heard_wrong++;
@@ -82,7 +87,9 @@ static int tear_down(void **state)
 }
 
 enum snap {
-    SNAP_LIST = 0,
+    SNAP_LIST = 0, /* read long ago */
+    SNAP_FRESH,    /* just within OPERATIONS_LIST_FRESH_MS */
+    SNAP_FRESH_SWITCHING,
     SNAP_EMPTY,
     SNAP_DROPPED,
     SNAP_SWITCHING,
@@ -98,7 +105,9 @@ static void publish(enum snap kind)
 
     if (kind != SNAP_EMPTY) {
         next.has_list = kind != SNAP_DROPPED;
-        next.switching = kind == SNAP_SWITCHING;
+        next.switching = kind == SNAP_SWITCHING || kind == SNAP_FRESH_SWITCHING;
+        next.list_at_ms = fake_clock.now_ms - OPERATIONS_LIST_FRESH_MS +
+                          (kind == SNAP_FRESH || kind == SNAP_FRESH_SWITCHING);
         strcpy(next.etag, TAG);
         next.list = (struct profile_list){
             .count = 2,
@@ -184,7 +193,13 @@ static const struct {
     // clang-format off
     { "another profile", B, .admission = ADMISSION_ACCEPTED },
     { "by AID", B, .by_aid = true, .admission = ADMISSION_ACCEPTED },
-    { "not in the list: the card decides", C, .admission = ADMISSION_ACCEPTED },
+    { "not in the list of before: the card decides", C, .admission = ADMISSION_ACCEPTED },
+    { "not in a fresh list", C, .snap = SNAP_FRESH, .code = ERROR_PROFILE_NOT_FOUND },
+    { "in a fresh list", B, .snap = SNAP_FRESH, .admission = ADMISSION_ACCEPTED },
+    { "not in a fresh list, old tag", C, .snap = SNAP_FRESH, .tag = TAG_OLD, .code = ERROR_PRECONDITION_FAILED },
+    { "not in a fresh list, expected another", C, .snap = SNAP_FRESH, .expect = B, .code = ERROR_PRECONDITION_FAILED },
+    { "not in a fresh list, one waits", C, .snap = SNAP_FRESH, .active = ACTIVE_ACCEPTED, .code = ERROR_SWITCH_IN_PROGRESS },
+    { "not in the list of a switch that ends", C, .snap = SNAP_FRESH_SWITCHING, .admission = ADMISSION_ACCEPTED },
     { "no list yet", B, .snap = SNAP_EMPTY, .admission = ADMISSION_ACCEPTED },
     { "list dropped", A, .snap = SNAP_DROPPED, .admission = ADMISSION_ACCEPTED },
     { "in use already", A, .admission = ADMISSION_DONE },
@@ -404,6 +419,8 @@ static void check_again(size_t i, enum operation_channel channel, bool ended)
         assert_int_equal(operations_admit(all.ops, &request, "\"old\"", &op, &problem),
                          ADMISSION_REPEATED);
         assert_string_equal(op.id, first.id);
+        assert_string_equal(all.again.id, first.id);
+        assert_int_equal(all.again.rev, op.rev);
         assert_int_equal(op.state, ended ? OPERATION_SUCCEEDED : OPERATION_ACCEPTED);
         assert_int_equal(problem.error.code, ERROR_NONE);
     } else {
@@ -814,6 +831,42 @@ static void the_oldest_ended_go_first(void **state)
         assert_true(strcmp(rows[i].id, rows[i - 1].id) < 0);
 }
 
+/* Of a flood nothing stays that drives out what counts. */
+static void what_ran_is_forgotten_last(void **state)
+{
+    static struct operation rows[OPERATIONS_KEPT + 1];
+    struct operation ran, keyed, nameless, op;
+    struct problem problem;
+    struct operation_request request = ask(CHANNEL_REST, A, NULL);
+
+    (void)state;
+    publish(SNAP_LIST);
+    ran = accepted(B);
+    assert_true(operations_start(all.ops, ran.id));
+    end_well(ran.id);
+    request = ask(CHANNEL_MQTT, A, "first");
+    assert_int_equal(admit(&request, &keyed, &problem), ADMISSION_DONE);
+    request = ask(CHANNEL_REST, A, NULL);
+    assert_int_equal(admit(&request, &nameless, &problem), ADMISSION_DONE);
+    for (int i = 3; i < OPERATIONS_KEPT; i++)
+        assert_int_equal(admit(&request, &op, &problem), ADMISSION_DONE);
+    for (int i = 0; i < OPERATIONS_KEPT; i++) {
+        bool had = operations_find(all.ops, nameless.id, &op);
+
+        assert_int_equal(had, i == 0);
+        assert_int_equal(operations_find(all.ops, keyed.id, &op), i < OPERATIONS_KEPT - 1);
+        request = ask(CHANNEL_MQTT, A, "");
+        (void)snprintf(request.request, sizeof request.request, "flood-%d", i);
+        assert_int_equal(admit(&request, &op, &problem), ADMISSION_DONE);
+    }
+    assert_true(operations_find(all.ops, ran.id, &op));
+    assert_int_equal(operations_list(all.ops, OPERATION_NONE, NULL, OPERATIONS_KEPT + 1, rows),
+                     OPERATIONS_KEPT);
+    for (size_t i = 1; i < OPERATIONS_KEPT; i++)
+        assert_true(strcmp(rows[i].id, rows[i - 1].id) < 0);
+    assert_string_equal(rows[OPERATIONS_KEPT - 1].id, ran.id);
+}
+
 /* Whoever floods the door must not make the agent forget the switch that runs. */
 static void the_one_that_runs_is_never_forgotten(void **state)
 {
@@ -933,6 +986,7 @@ int main(void)
         TEST(running_expires_only_until_enable),
         TEST(lists_page_and_filter),
         TEST(the_oldest_ended_go_first),
+        TEST(what_ran_is_forgotten_last),
         TEST(the_one_that_runs_is_never_forgotten),
         TEST(revs_are_heard_in_order),
     };

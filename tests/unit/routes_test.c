@@ -227,6 +227,29 @@ static void too_large(void **state)
     expect(ask(&call), 403, "\"forbidden\"");
 }
 
+/* Each is refused for the first thing that is wrong, and who may not come in learns nothing else. */
+static void order_of_refusals(void **state)
+{
+    struct call call = call_of("POST", "/v1/profiles/" B "/enable?x=1");
+
+    (void)state;
+    call.role = ROLE_NONE;
+    call.guard = error_make(ERROR_IN_AGENT, ERROR_FORBIDDEN, 0, "Host");
+    call.head = error_field("Transfer-Encoding", "twice");
+    call.headers[HEADER_ACCEPT] = "text/html";
+    expect(ask(&call), 403, "Host");
+    call.guard = ERROR_OK;
+    expect(ask(&call), 401, "\"unauthorized\"");
+    call.role = ROLE_VIEWER;
+    expect(ask(&call), 403, "a viewer only looks");
+    call.role = ROLE_OPERATOR;
+    expect(ask(&call), 400, "\"field\":\"Transfer-Encoding\"");
+    call.head = ERROR_OK;
+    expect(ask(&call), 400, "\"field\":\"x\"");
+    call.routing = ERROR_OK;
+    expect(ask(&call), 406, "\"not-acceptable\"");
+}
+
 static void headers(void **state)
 {
     struct call call = call_of("GET", "/v1/profiles");
@@ -338,6 +361,10 @@ static void unknown_profile(void **state)
     struct call call = call_of("POST", "/v1/profiles/" OTHER "/enable");
 
     (void)state;
+    expect(ask(&call), 404, "\"profile-not-found\"");
+    /* A list that is older is read once more. */
+    all.now.list_at_ms = clock_now_ms() - OPERATIONS_LIST_FRESH_MS;
+    publish();
     expect_read(ask(&call), READ_PROFILES);
     end_read(&call, ERROR_NONE);
     expect(ask(&call), 404, "\"profile-not-found\"");
@@ -449,7 +476,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(table), TEST(too_large),       TEST(headers),      TEST(nothing_known),
         TEST(fresh), TEST(unknown_profile), TEST(unknown_list), TEST(dropped_each_time),
-        TEST(keys),  TEST(waits),           TEST(cancel),
+        TEST(keys),  TEST(waits),           TEST(cancel),       TEST(order_of_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
