@@ -71,8 +71,9 @@ struct card_enable {
     enum card_sent sent;
     /* Of CARD_NOT_SENT (code ERROR_NONE when the caller declined), CARD_REFUSED, CARD_UNCLEAR. */
     struct error error;
-    /* Every channel that the job opened is closed: by the card's answer, or it was seen to be gone.
-     * False: the caller has to reset the card before it trusts a list. */
+    /* The channel of ENABLE, and every one that was opened after it, is closed: by the card's answer,
+     * or a restart of the card was seen since, or the SIM is busy after it said yes. Where ENABLE did
+     * not go out: every channel. False: the caller has to reset the card before it trusts a list. */
     bool channels_closed;
 };
 

@@ -2,7 +2,13 @@
 
 #include "agent/card/status_word.h"
 
-enum { CME_NOT_FOUND = 22, CME_UNKNOWN = 100, MODEMS_FIRST = 1, MODEMS_LAST = 3 };
+enum {
+    CME_SIM_BUSY = 14,
+    CME_NOT_FOUND = 22,
+    CME_UNKNOWN = 100,
+    MODEMS_FIRST = 1,
+    MODEMS_LAST = 3
+};
 
 bool channel_is_refused(const struct error *e)
 {
@@ -15,6 +21,21 @@ static bool is_by_modem(const struct channel *ch)
     return ch->way->transport->ops->open;
 }
 
+static void note_open(struct channel *ch, unsigned number)
+{
+    ch->is_open = true;
+    ch->number = number;
+    ch->restarts = ch->way->transport->restarts;
+    ch->guessed = ch->without_channel = false;
+}
+
+/* A card that was reset since has no channel of ours any more, whatever became of closing it. */
+static void leave(struct channel *ch, bool closed)
+{
+    ch->is_open = false;
+    ch->lost = ch->lost || !(closed || ch->restarts != ch->way->transport->restarts);
+}
+
 static struct error transmit(struct channel *ch, const struct apdu *apdu, unsigned number,
                              int64_t timeout_ms, struct transport_answer *ret)
 {
@@ -25,10 +46,8 @@ static struct error transmit(struct channel *ch, const struct apdu *apdu, unsign
         t->ops->transmit(t, bytes, len, patience_deadline_ms(ch->patience, timeout_ms), ret);
 
     /* Without a port there is nothing to close a channel through. */
-    if (e.code == ERROR_MODEM_ABSENT && ch->is_open) {
-        ch->is_open = false;
-        ch->lost = true;
-    }
+    if (e.code == ERROR_MODEM_ABSENT && ch->is_open)
+        leave(ch, false);
     return e;
 }
 
@@ -37,8 +56,17 @@ static bool is_foreign_cla(uint16_t sw)
     return sw == 0x6881 || sw == 0x6E00;
 }
 
+/* As only a command that was understood is answered. */
+static bool is_done(uint16_t sw)
+{
+    enum status_word_class class = status_word_class(sw);
+
+    return class == STATUS_WORD_DONE || class == STATUS_WORD_MORE || class == STATUS_WORD_WRONG_LE;
+}
+
 /* A modem that sets the channel itself takes ours for a mistake, or the card does. Neither status
- * word comes from a command that was executed, so it may be said again. */
+ * word comes from a command that was executed, so it may be said again. Where the modem leaves the
+ * CLA alone, this comes to the basic channel, whose answer teaches nothing. */
 static struct error transmit_without_channel(struct channel *ch, const struct apdu *apdu,
                                              int64_t timeout_ms, struct transport_answer *ret)
 {
@@ -49,30 +77,45 @@ static struct error transmit_without_channel(struct channel *ch, const struct ap
         return e;
     if (is_foreign_cla(answer.sw))
         return ERROR_OK;
-    ch->way->cla_without_channel = true;
+    ch->guessed = true;
+    ch->without_channel = is_done(answer.sw);
     *ret = answer;
     return ERROR_OK;
 }
 
-struct error channel_transmit(struct channel *ch, const struct apdu *apdu, int64_t timeout_ms,
-                              struct transport_answer *ret)
+static unsigned number_in_cla(const struct channel *ch, bool is_read)
+{
+    bool without = ch->way->cla_without_channel || (is_read && ch->without_channel);
+
+    return is_by_modem(ch) && without ? 0 : ch->number;
+}
+
+struct error channel_transmit(struct channel *ch, const struct apdu *apdu, bool is_read,
+                              int64_t timeout_ms, struct transport_answer *ret)
 {
     struct channel_way *way = ch->way;
-    unsigned number = way->cla_without_channel && is_by_modem(ch) ? 0 : ch->number;
+    unsigned number = number_in_cla(ch, is_read);
     struct transport_answer answer;
     struct error e = transmit(ch, apdu, number, timeout_ms, &answer);
 
     if (e.code)
         return e;
     if (is_by_modem(ch) && number > 0 && !way->cla_proven) {
-        way->cla_proven = !is_foreign_cla(answer.sw);
-        if (!way->cla_proven)
+        way->cla_proven = is_done(answer.sw);
+        if (is_read && is_foreign_cla(answer.sw))
             e = transmit_without_channel(ch, apdu, timeout_ms, &answer);
         if (e.code)
             return e;
     }
     *ret = answer;
     return ERROR_OK;
+}
+
+void channel_confirm(struct channel *ch)
+{
+    if (ch->without_channel)
+        ch->way->cla_without_channel = true;
+    ch->guessed = ch->without_channel = false;
 }
 
 static bool is_le_refused(uint16_t sw)
@@ -190,6 +233,7 @@ static struct error clear_up(struct channel *ch, struct transport_answer *ret)
 static struct error open_by_apdu(struct channel *ch)
 {
     struct transport_answer answer;
+    unsigned number = 0;
     struct error e = try_to_open(ch, &answer);
 
     if (!e.code && status_word_class(answer.sw) == STATUS_WORD_NO_CHANNEL)
@@ -200,11 +244,11 @@ static struct error open_by_apdu(struct channel *ch)
         return status_word_error(answer.sw, ERROR_CARD_BUSY, "open a channel");
     if (status_word_class(answer.sw) != STATUS_WORD_DONE)
         return status_word_error(answer.sw, ERROR_CARD, "open a channel");
-    e = apdu_opened_channel(answer.data, answer.len, &ch->number);
+    e = apdu_opened_channel(answer.data, answer.len, &number);
     if (e.code)
         return e;
-    ch->is_open = true;
-    ch->way->own |= 1U << ch->number;
+    note_open(ch, number);
+    ch->way->own |= 1U << number;
     return ERROR_OK;
 }
 
@@ -214,7 +258,7 @@ static struct error fetch_fci(struct channel *ch, uint16_t sw)
     struct transport_answer answer;
 
     ch->fci_waits = false;
-    return channel_transmit(ch, &apdu, CHANNEL_APDU_MS, &answer);
+    return channel_transmit(ch, &apdu, true, CHANNEL_APDU_MS, &answer);
 }
 
 static struct error select_application(struct channel *ch, bool fetch)
@@ -224,7 +268,7 @@ static struct error select_application(struct channel *ch, bool fetch)
     struct error e;
 
     for (;;) {
-        e = channel_transmit(ch, &apdu, CHANNEL_APDU_MS, &answer);
+        e = channel_transmit(ch, &apdu, true, CHANNEL_APDU_MS, &answer);
         if (!e.code && status_word_class(answer.sw) == STATUS_WORD_BUSY)
             e = status_word_error(answer.sw, ERROR_CARD_BUSY, "select the applet");
         if (e.code != ERROR_CARD_BUSY)
@@ -257,9 +301,14 @@ static struct error open_by_modem_once(struct channel *ch)
 
     if (e.code)
         return e;
-    ch->is_open = true;
-    ch->number = number <= APDU_CHANNEL_MAX ? number : 0;
+    note_open(ch, number <= APDU_CHANNEL_MAX ? number : 0);
     return ERROR_OK;
+}
+
+static bool may_mean_none_free(const struct error *e)
+{
+    return e->code != ERROR_NONE && e->domain == ERROR_IN_MODEM &&
+           (e->detail == CME_UNKNOWN || e->detail == ERROR_FINAL_ERROR);
 }
 
 /* CCHO refused in general terms may mean that no channel is free: ours from an earlier job goes
@@ -276,12 +325,13 @@ static struct error open_by_modem(struct channel *ch)
         e.code = ERROR_APPLET_ABSENT;
         return e;
     }
-    if (e.code == ERROR_NONE || e.domain != ERROR_IN_MODEM ||
-        (e.detail != CME_UNKNOWN && e.detail != ERROR_FINAL_ERROR))
+    if (!may_mean_none_free(&e))
         return e;
     ignored = t->ops->close(t, patience_deadline_ms(ch->patience, CHANNEL_CLOSE_MS));
     (void)ignored; /* there may have been none */
-    return open_by_modem_once(ch);
+    e = open_by_modem_once(ch);
+    ch->none_free = may_mean_none_free(&e);
+    return e;
 }
 
 struct error channel_open(struct channel *ch)
@@ -290,6 +340,7 @@ struct error channel_open(struct channel *ch)
 
     ch->select_failed = false;
     ch->fci_waits = false;
+    ch->none_free = false;
     if (is_by_modem(ch))
         return open_by_modem(ch);
     e = open_by_apdu(ch);
@@ -309,7 +360,7 @@ struct error channel_reselect(struct channel *ch)
     return open_by_modem(ch);
 }
 
-static bool close_by_modem(struct channel *ch)
+static struct error close_by_modem(struct channel *ch)
 {
     struct transport *t = ch->way->transport;
 
@@ -317,11 +368,16 @@ static bool close_by_modem(struct channel *ch)
         struct error e = t->ops->close(t, patience_deadline_ms(ch->patience, CHANNEL_CLOSE_MS));
 
         if (!is_worth_waiting(ch, &e))
-            return !e.code;
+            return e;
         e = patience_wait(ch->patience, e);
         if (e.code)
-            return false;
+            return e;
     }
+}
+
+static bool is_sim_busy(const struct error *e)
+{
+    return e->code != ERROR_NONE && e->domain == ERROR_IN_MODEM && e->detail == CME_SIM_BUSY;
 }
 
 void channel_close(struct channel *ch)
@@ -332,13 +388,29 @@ void channel_close(struct channel *ch)
     if (!ch->is_open)
         return;
     if (is_by_modem(ch)) {
-        closed = close_by_modem(ch);
+        e = close_by_modem(ch);
+        closed = !e.code;
     } else {
         e = close_by_apdu(ch, ch->number, &closed);
-        (void)e; /* whether it is closed is all that counts */
     }
-    ch->is_open = false;
-    ch->lost = ch->lost || !closed;
+    leave(ch, closed || (ch->reset_under_way && is_sim_busy(&e)));
+}
+
+void channel_begin_enable(struct channel *ch)
+{
+    ch->lost = false;
+    ch->restarts = ch->way->transport->restarts;
+}
+
+bool channel_clear(struct channel *ch)
+{
+    struct transport *t = ch->way->transport;
+    struct error e;
+
+    if (!t->ops->clear)
+        return false;
+    e = t->ops->clear(t, patience_deadline_ms(ch->patience, CHANNEL_CLOSE_MS));
+    return !e.code;
 }
 
 void channel_drop(struct channel *ch)

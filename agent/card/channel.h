@@ -17,7 +17,8 @@ enum { CHANNEL_APDU_MS = 10000, CHANNEL_CLOSE_MS = 30000 };
 /* A transport, and what has been learnt of it. */
 struct channel_way {
     struct transport *transport;
-    /* The modem sets the channel in the CLA by itself; or it was seen to leave ours alone. */
+    /* The modem sets the channel in the CLA by itself; or it was seen to leave ours alone. Learnt by
+     * an answer that was understood, or by a command that was done. */
     bool cla_without_channel, cla_proven;
     /* MANAGE CHANNEL wants its Le the other way round here. */
     bool other_le;
@@ -41,6 +42,15 @@ struct channel {
     /* ENABLE went out. A modem that says "busy" now is starting over, and that is for the owner of
      * the modem to see: closing does not wait for it. */
     bool restart_expected;
+    /* The card said yes to ENABLE: a SIM that is busy then is being reset, and has no channels. */
+    bool reset_under_way;
+    /* The transport's count when the channel was opened, or ENABLE was about to go out. */
+    unsigned restarts;
+    /* CCHO was refused in general terms, also after our own session was closed. */
+    bool none_free;
+    /* A command was answered without the channel in its CLA, and nothing shows yet that it was the
+     * application that answered. `without_channel`: as a command that was done is answered. */
+    bool guessed, without_channel;
     /* A channel was not seen to close. */
     bool lost;
 };
@@ -56,9 +66,17 @@ void channel_close(struct channel *ch);
 /* The card says that it is gone (6881). */
 void channel_drop(struct channel *ch);
 
-/* One command, one answer. The transport's errors. */
-MUST_CHECK struct error channel_transmit(struct channel *ch, const struct apdu *apdu,
+/* From here on: what was lost before is none of what the caller asks for. */
+void channel_begin_enable(struct channel *ch);
+/* The modem may have sessions that others left open: closes them. False: it cannot. */
+bool channel_clear(struct channel *ch);
+
+/* One command, one answer. The transport's errors. `is_read`: it does no harm on whatever channel it
+ * comes to, so whether the CLA has to carry the channel may be found out with it. */
+MUST_CHECK struct error channel_transmit(struct channel *ch, const struct apdu *apdu, bool is_read,
                                          int64_t timeout_ms, struct transport_answer *ret);
+/* The answers since opening were the application's. */
+void channel_confirm(struct channel *ch);
 
 /* The modem refused in its own name and may know the other way: +CME ERROR: 3 or 4, ERROR. */
 bool channel_is_refused(const struct error *e);

@@ -33,6 +33,8 @@ struct attempt {
     enum enable_form form;
     bool tried[ENABLE_FORMS];
     bool reselected, flipped;
+    /* ENABLE went out; with an answer that was not sure to say no. */
+    bool sent, in_doubt;
 };
 
 static const char what[] = "enable";
@@ -47,6 +49,20 @@ static struct verdict unclear(struct error e)
 static struct verdict refused(struct error e)
 {
     return (struct verdict){ .sent = CARD_REFUSED, .error = e };
+}
+
+/* Without an answer. A stop before anything was on the wire, or after answers alone that are sure not
+ * to come from an ENABLE that was executed, leaves no doubt. */
+static struct verdict judge_failure(const struct exchange_answer *answer, struct attempt *attempt,
+                                    struct error e)
+{
+    bool stopped = e.code == ERROR_SHUTTING_DOWN && !answer->accepted && !attempt->in_doubt;
+
+    attempt->sent = attempt->sent || answer->sent;
+    e = error_within(e, "%s", what);
+    if (!stopped)
+        return unclear(e);
+    return attempt->sent ? refused(e) : (struct verdict){ .sent = CARD_NOT_SENT, .error = e };
 }
 
 static struct verdict judge_status(uint16_t sw)
@@ -125,7 +141,7 @@ static struct exchange_how changing(struct job *job)
                                       &job->card->get_response_proprietary };
 }
 
-static struct verdict send_by_lpm(struct job *job, const struct attempt *attempt)
+static struct verdict send_by_lpm(struct job *job, struct attempt *attempt)
 {
     const struct exchange_how how = changing(job);
     const struct exchange_answer *answer = &job->card->answer;
@@ -134,7 +150,7 @@ static struct verdict send_by_lpm(struct job *job, const struct attempt *attempt
     struct verdict v;
 
     if (e.code)
-        return unclear(error_within(e, "%s", what));
+        return judge_failure(answer, attempt, e);
     v = judge_status(answer->sw);
     if (v.sent != CARD_ENABLED && answer->accepted)
         v = unclear(v.error);
@@ -154,7 +170,7 @@ static struct apdu es10c_apdu(const struct attempt *attempt)
     return es10c_enable_by_iccid(&target->iccid, refresh);
 }
 
-static struct verdict send_by_es10c_once(struct job *job, const struct attempt *attempt)
+static struct verdict send_by_es10c_once(struct job *job, struct attempt *attempt)
 {
     const struct exchange_how how = changing(job);
     const struct exchange_answer *answer = &job->card->answer;
@@ -163,7 +179,7 @@ static struct verdict send_by_es10c_once(struct job *job, const struct attempt *
     unsigned result;
 
     if (e.code)
-        return unclear(error_within(e, "%s", what));
+        return judge_failure(answer, attempt, e);
     v = judge_status(answer->sw);
     if (v.sent != CARD_ENABLED)
         return answer->accepted ? unclear(v.error) : v;
@@ -172,7 +188,7 @@ static struct verdict send_by_es10c_once(struct job *job, const struct attempt *
 }
 
 /* "CAT busy" comes as a result too; the status word was waited for already. */
-static struct verdict send_by_es10c(struct job *job, const struct attempt *attempt)
+static struct verdict send_by_es10c(struct job *job, struct attempt *attempt)
 {
     for (;;) {
         struct verdict v = send_by_es10c_once(job, attempt);
@@ -181,6 +197,7 @@ static struct verdict send_by_es10c(struct job *job, const struct attempt *attem
         if (v.error.code != ERROR_CARD_BUSY || v.error.domain != ERROR_IN_CARD ||
             v.error.detail != 0)
             return v;
+        attempt->sent = true;
         e = patience_wait(&job->patience, v.error);
         if (e.code) {
             v.error = e;
@@ -287,6 +304,8 @@ static struct verdict send(struct job *job, struct attempt *attempt)
 
         patience_renew(&job->patience);
         v = by_lpm ? send_by_lpm(job, attempt) : send_by_es10c(job, attempt);
+        attempt->sent = attempt->sent || v.sent != CARD_NOT_SENT;
+        attempt->in_doubt = attempt->in_doubt || v.sent == CARD_UNCLEAR;
         if (v.sent == CARD_ENABLED && !by_lpm)
             job->card->enable_form = attempt->form;
         v = prepare(job, attempt, v);
@@ -309,6 +328,7 @@ static struct verdict enable_target(struct job *job, const struct profile *targe
     }
     if (!is_possible(&attempt, attempt.form))
         (void)next_form(&attempt); /* a row of a list always has a form */
+    channel_begin_enable(&job->channel);
     return send(job, &attempt);
 }
 
@@ -328,6 +348,7 @@ void card_enable(struct card *card, card_decide decide, void *ctx, struct card_e
         v = enable_target(&job, &target);
     }
     job.channel.restart_expected = v.sent == CARD_ENABLED || v.sent == CARD_UNCLEAR;
+    job.channel.reset_under_way = v.sent == CARD_ENABLED;
     patience_renew(&job.patience);
     job_end(&job);
     *ret = (struct card_enable){ .sent = v.sent,

@@ -6,14 +6,15 @@
 
 /* One command to an answer that is not 9300, and not 6CXX unless the card is of two minds. */
 static struct error send(struct channel *ch, struct apdu apdu, const struct exchange_how *how,
-                         bool once, struct transport_answer *ret)
+                         bool once, struct transport_answer *ret, bool *ret_sent)
 {
     bool le_mended = false;
 
     for (;;) {
-        struct error e = channel_transmit(ch, &apdu, how->timeout_ms, ret);
+        struct error e = channel_transmit(ch, &apdu, !how->once, how->timeout_ms, ret);
         enum status_word_class class = STATUS_WORD_OTHER;
 
+        *ret_sent = *ret_sent || e.code != ERROR_SHUTTING_DOWN;
         if (e.code && (e.code != ERROR_CARD_BUSY || once))
             return e;
         if (!e.code)
@@ -37,14 +38,14 @@ static struct error send(struct channel *ch, struct apdu apdu, const struct exch
 static struct error get_response(struct channel *ch, unsigned le, const struct exchange_how *how,
                                  struct transport_answer *ret)
 {
-    bool proprietary = *how->get_response_proprietary;
+    bool proprietary = *how->get_response_proprietary, sent = false;
     struct apdu apdu = apdu_get_response(proprietary ? APDU_PROPRIETARY : APDU_INTERINDUSTRY, le);
-    struct error e = send(ch, apdu, how, false, ret);
+    struct error e = send(ch, apdu, how, false, ret, &sent);
 
     if (e.code || proprietary || status_word_class(ret->sw) != STATUS_WORD_NOT_UNDERSTOOD)
         return e;
     apdu.class = APDU_PROPRIETARY;
-    e = send(ch, apdu, how, false, ret);
+    e = send(ch, apdu, how, false, ret, &sent);
     if (!e.code && status_word_class(ret->sw) != STATUS_WORD_NOT_UNDERSTOOD)
         *how->get_response_proprietary = true;
     return e;
@@ -68,9 +69,9 @@ struct error exchange(struct channel *ch, const struct apdu *apdu, const struct 
     struct error e;
 
     ret->sw = 0;
-    ret->accepted = false;
+    ret->accepted = ret->sent = false;
     ret->len = 0;
-    e = send(ch, *apdu, how, how->once, &answer);
+    e = send(ch, *apdu, how, how->once, &answer, &ret->sent);
     if (!e.code)
         e = append(ret, &answer);
     while (!e.code && status_word_class(ret->sw) == STATUS_WORD_MORE) {

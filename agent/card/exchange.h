@@ -19,6 +19,8 @@ struct exchange_answer {
     uint16_t sw;
     /* The card had answered 61XX: it has done the command, whatever came after. */
     bool accepted;
+    /* It went out, or may have. */
+    bool sent;
     size_t len;
     uint8_t data[EXCHANGE_ANSWER_MAX];
 };
@@ -33,6 +35,6 @@ struct exchange_how {
 };
 
 /* Errors: the transport's; ERROR_CARD (an answer without end). `*ret` has then what is known so far:
- * `accepted` is always true to the fact. */
+ * `accepted` and `sent` are always true to the fact. */
 MUST_CHECK struct error exchange(struct channel *ch, const struct apdu *apdu,
                                  const struct exchange_how *how, struct exchange_answer *ret);

@@ -55,10 +55,25 @@ static struct error more_telling(struct error first, struct error second)
     return first;
 }
 
+/* A program that was killed may have left the modem's sessions open, and none opens any more. Once a
+ * job, and only where no way opens a channel at all. */
+static struct error open_cleared(struct job *job, struct channel_way *way, struct error e)
+{
+    if (!way || job->cleared)
+        return e;
+    job->cleared = true;
+    job->channel.way = way;
+    if (!channel_clear(&job->channel))
+        return e;
+    struct error again = channel_open(&job->channel);
+    return again.code ? more_telling(e, again) : again;
+}
+
 /* One round over the ways. */
 static struct error open_by_any_way(struct job *job)
 {
     struct error all = ERROR_OK;
+    struct channel_way *none_free = NULL;
 
     for (size_t i = 0; i < job->card->options.transport_count; i++) {
         struct channel_way *way = way_at(job, i);
@@ -72,9 +87,14 @@ static struct error open_by_any_way(struct job *job)
             return e;
         all = more_telling(all, e);
         if (!other_way_may_help(job, &e))
-            break;
+            return all;
+        /* A channel that opened, and on which SELECT failed, is none that others hold. */
+        if (job->channel.select_failed)
+            job->cleared = true;
+        if (job->channel.none_free)
+            none_free = way;
     }
-    return all;
+    return open_cleared(job, none_free, all);
 }
 
 static struct error open_patiently(struct job *job)
@@ -142,6 +162,7 @@ struct error job_store_data(struct job *job, struct apdu apdu, const struct exch
         return e;
     apdu.le = card->store_data_le ? 0 : APDU_LE_MAX;
     e = exchange(&job->channel, &apdu, how, &card->answer);
+    card->answer.sent = true; /* with the other Le */
     if (!e.code && card->answer.len > 0)
         card->store_data_le = !card->store_data_le;
     return e;
@@ -284,17 +305,25 @@ static struct error ask(struct job *job, const struct question *question)
     }
     if (e.code)
         return e;
+    channel_confirm(&job->channel);
     job->channel.fci_waits = false;
     card->interface = interface;
     card->way = job->channel.way;
     return ERROR_OK;
 }
 
+/* The card says so, or another channel than ours may have answered. */
+static bool may_be_gone(const struct job *job, const struct error *e)
+{
+    return has_status(e, STATUS_WORD_CHANNEL_GONE) ||
+           (job->channel.guessed && e->domain == ERROR_IN_CARD && e->code == ERROR_CARD);
+}
+
 /* The card has said no, or nothing of use, to this one question. */
-static bool is_of_the_question(const struct error *e)
+static bool is_of_the_question(const struct job *job, const struct error *e)
 {
     return e->domain == ERROR_IN_CARD && e->code == ERROR_CARD &&
-           !has_status(e, STATUS_WORD_CHANNEL_GONE);
+           !has_status(e, STATUS_WORD_CHANNEL_GONE) && (job->reopened || !may_be_gone(job, e));
 }
 
 static struct error ask_what_is_missing(struct job *job, bool eid, bool list)
@@ -304,7 +333,7 @@ static struct error ask_what_is_missing(struct job *job, bool eid, bool list)
     if (eid && !job->has_eid && !job->eid_error.code) {
         e = ask(job, &ask_eid);
         job->has_eid = !e.code;
-        if (job->eid_may_fail && is_of_the_question(&e)) {
+        if (job->eid_may_fail && is_of_the_question(job, &e)) {
             job->eid_error = e;
             e = ERROR_OK;
         }
@@ -319,10 +348,11 @@ static struct error ask_what_is_missing(struct job *job, bool eid, bool list)
 /* After `e`: the job goes on with a new channel. */
 static bool goes_on_after(struct job *job, const struct error *e)
 {
-    if (has_status(e, STATUS_WORD_CHANNEL_GONE) && !job->reopened) {
+    if (may_be_gone(job, e) && !job->reopened) {
         job->reopened = true;
-        if (job->channel.is_open)
+        if (job->channel.is_open && has_status(e, STATUS_WORD_CHANNEL_GONE))
             channel_drop(&job->channel);
+        channel_close(&job->channel);
         return true;
     }
     if (!channel_is_refused(e) || !job->channel.is_open)

@@ -38,6 +38,8 @@ struct job {
     /* Ways that failed in this job, by their place. */
     bool failed[2];
     bool reopened, reselected;
+    /* The modem's sessions were closed, or there is no reason to. */
+    bool cleared;
     bool has_eid, has_list;
     /* An EID that the card does not give does not end the job; why is in `eid_error`. */
     bool eid_may_fail;

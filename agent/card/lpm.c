@@ -41,6 +41,7 @@ struct error lpm_list_from_answer(const uint8_t *data, size_t len, struct profil
     struct profile_list list = { 0 };
     struct cursor c = cursor_of(data, len);
     struct tlv tlv;
+    bool has_row = false;
 
     while (c.left > 0) {
         struct error e;
@@ -52,10 +53,14 @@ struct error lpm_list_from_answer(const uint8_t *data, size_t len, struct profil
                               c.left);
         if (tlv.tag != 0xE3)
             continue;
+        has_row = true;
         e = profile_row_add(tlv.value, &form, &list);
         if (e.code)
             return e;
     }
+    /* Some modems repeat an earlier answer: an EID is no list without profiles. */
+    if (len > 0 && !has_row)
+        return error_make(ERROR_IN_CARD, ERROR_CARD, 0, "no list in %zu bytes", len);
     *ret = list;
     return ERROR_OK;
 }

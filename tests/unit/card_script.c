@@ -10,8 +10,9 @@ static void pass_deadline(const char *sent, int64_t deadline_ms)
     bool is_cgla = sent[0] == '@';
     const char *hex = sent + is_cgla;
     /* ENABLE of either kind, and closing. */
-    bool is_long = strcmp(sent, "@close") == 0 || strncmp(hex, "007080", 6) == 0 ||
-                   strncmp(hex + 2, "010000", 6) == 0 || strstr(hex, "BF31");
+    bool is_long = strcmp(sent, "@close") == 0 || strcmp(sent, "@clear") == 0 ||
+                   strncmp(hex, "007080", 6) == 0 || strncmp(hex + 2, "010000", 6) == 0 ||
+                   strstr(hex, "BF31");
 
     assert_true(deadline_ms >= now_playing->now_ms + (is_long ? 30000 : 10000));
     assert_true(deadline_ms <= now_playing->now_ms + 30000);
@@ -37,8 +38,9 @@ static struct error error_of(const char *name)
                       cme, "+CME ERROR: %d", cme);
 }
 
-/* The step that `sent` has to be. */
-static const struct card_step *next(const char *sent, int64_t deadline_ms)
+/* The answer of the step that `sent` has to be. */
+static const struct card_step *next(struct transport *t, const char *sent, int64_t deadline_ms,
+                                    const char **ret_answer)
 {
     const struct card_step *step = now_playing->steps;
 
@@ -53,17 +55,20 @@ static const struct card_step *next(const char *sent, int64_t deadline_ms)
         now_playing->steps++;
         now_playing->step_times = 0;
     }
+    t->restarts += step->answer[0] == '*';
+    *ret_answer = step->answer + (step->answer[0] == '*');
     return step;
 }
 
-static void answer_with(const struct card_step *step, struct transport_answer *ret)
+static void answer_with(const struct card_step *step, const char *answer,
+                        struct transport_answer *ret)
 {
     uint8_t bytes[TRANSPORT_ANSWER_MAX];
     size_t len = 0;
 
     memset(bytes, 0xAA, step->fill);
-    assert_true(hex_to_bytes(step->answer, strlen(step->answer), bytes + step->fill,
-                             sizeof bytes - step->fill, &len));
+    assert_true(
+        hex_to_bytes(answer, strlen(answer), bytes + step->fill, sizeof bytes - step->fill, &len));
     len += step->fill;
     assert_true(len >= 2);
     ret->len = len - 2;
@@ -77,36 +82,45 @@ static struct error transmit(struct transport *t, const uint8_t *apdu, size_t le
     char sent[2 + 2 * TRANSPORT_COMMAND_MAX] = "@";
     bool is_cgla = t->ops->open;
     const struct card_step *step;
+    const char *answer;
 
     hex_from_bytes(apdu, len, sent + is_cgla);
-    step = next(sent, deadline_ms);
-    if (step->answer[0] == '!')
-        return error_of(step->answer + 1);
-    answer_with(step, ret);
+    step = next(t, sent, deadline_ms, &answer);
+    if (answer[0] == '!')
+        return error_of(answer + 1);
+    answer_with(step, answer, ret);
     return ERROR_OK;
 }
 
 static struct error open_by_modem(struct transport *t, const struct aid *aid, int64_t deadline_ms,
                                   unsigned *ret_channel)
 {
-    const struct card_step *step = next("@open", deadline_ms);
     char text[AID_TEXT_MAX + 1];
+    const char *answer;
 
-    (void)t;
+    (void)next(t, "@open", deadline_ms, &answer);
     aid_to_text(aid, text);
     assert_string_equal(text, "A000000815030040030902231003");
-    if (step->answer[0] == '!')
-        return error_of(step->answer + 1);
-    *ret_channel = (unsigned)atoi(step->answer);
+    if (answer[0] == '!')
+        return error_of(answer + 1);
+    *ret_channel = (unsigned)atoi(answer);
     return ERROR_OK;
 }
 
 static struct error close_by_modem(struct transport *t, int64_t deadline_ms)
 {
-    const struct card_step *step = next("@close", deadline_ms);
+    const char *answer;
 
-    (void)t;
-    return step->answer[0] == '!' ? error_of(step->answer + 1) : ERROR_OK;
+    (void)next(t, "@close", deadline_ms, &answer);
+    return answer[0] == '!' ? error_of(answer + 1) : ERROR_OK;
+}
+
+static struct error clear(struct transport *t, int64_t deadline_ms)
+{
+    const char *answer;
+
+    (void)next(t, "@clear", deadline_ms, &answer);
+    return answer[0] == '!' ? error_of(answer + 1) : ERROR_OK;
 }
 
 static int64_t now_ms(void *ctx)
@@ -126,9 +140,9 @@ static bool pause_until(void *ctx, int64_t until_ms)
 }
 
 static const struct transport_ops csim_ops = { .transmit = transmit };
-static const struct transport_ops cgla_ops = { .open = open_by_modem,
-                                               .transmit = transmit,
-                                               .close = close_by_modem };
+static const struct transport_ops cgla_ops = {
+    .open = open_by_modem, .transmit = transmit, .close = close_by_modem, .clear = clear
+};
 static struct transport csim = { .ops = &csim_ops, .name = "csim" };
 static struct transport cgla = { .ops = &cgla_ops, .name = "cgla" };
 

@@ -11,10 +11,12 @@
  * to be the next step's, the deadline has to be the one that is due; else the test fails. */
 
 struct card_step {
-    /* Upper-case hex over csim; over cgla the same behind '@', or "@open", "@close". NULL: the end. */
+    /* Upper-case hex over csim; over cgla the same behind '@', or "@open", "@close",
+     * "@clear". NULL: the end. */
     const char *sent;
-    /* Hex of data and status word; to "@open" the channel in decimal; to "@close" "". Or an error:
-     * "!timeout", "!absent", "!stop", "!ERROR", "!<number of +CME ERROR>". */
+    /* Hex of data and status word; to "@open" the channel in decimal; to "@close" and "@clear" "". Or an error:
+     * "!timeout", "!absent", "!stop", "!ERROR", "!<number of +CME ERROR>". '*' in front of it all: the
+     * card is seen to be reset. */
     const char *answer;
     /* How often; 0 as 1. */
     unsigned times;
