@@ -9,10 +9,10 @@ struct error eid_from_card(const uint8_t *bytes, size_t len, struct eid *ret)
     struct eid eid;
 
     if (len != EID_CARD_LEN)
-        return error_make(ERROR_IN_AGENT, ERROR_CARD, 0, "EID of %zu bytes", len);
+        return error_make(ERROR_IN_CARD, ERROR_CARD, 0, "EID of %zu bytes", len);
     hex_from_bytes(bytes, len, eid.text);
     if (strspn(eid.text, "0123456789") != EID_TEXT_LEN)
-        return error_make(ERROR_IN_AGENT, ERROR_CARD, 0, "EID with other characters than digits");
+        return error_make(ERROR_IN_CARD, ERROR_CARD, 0, "EID with other characters than digits");
     *ret = eid;
     return ERROR_OK;
 }

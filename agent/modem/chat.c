@@ -96,8 +96,21 @@ static void keep_line(struct chat_answer *answer, const char *line)
     answer->used += size;
 }
 
+/* A data call that drops, as it does at a REFRESH, says so in the middle of another answer. We never
+ * dial, so these end our command only where nothing else does. */
+static bool is_doubtful(struct at_final final)
+{
+    return final.kind == AT_FINAL_NO_CARRIER || final.kind == AT_FINAL_BUSY;
+}
+
 static void take_final(struct chat *chat, struct at_final final)
 {
+    if (is_doubtful(final)) {
+        chat->has_doubt = true;
+        chat->doubt = final;
+        chat->doubt_ms = now(chat);
+        return;
+    }
     chat->final_at_ms = now(chat);
     if (chat->command && !chat->has_final) {
         chat->has_final = true;
@@ -342,6 +355,15 @@ static void hear_answer(struct chat *chat, const struct chat_command *command)
 {
     while (!chat->broken) {
         int64_t until = limit_of(chat, command);
+        if (chat->has_doubt && !chat->has_final) {
+            until = earlier(until, chat->doubt_ms + CHAT_DOUBT_MS);
+            if (now(chat) >= until) {
+                chat->has_final = true;
+                chat->final = chat->doubt;
+                chat->final_at_ms = now(chat);
+                return;
+            }
+        }
         if (chat->has_final) {
             if (!awaits_data(chat))
                 return;
@@ -405,7 +427,7 @@ static struct error exchange(struct chat *chat, const struct chat_command *comma
         !read_all(chat, &some))
         return gone(chat);
     chat->answer.count = chat->answer.used = 0;
-    chat->heard = chat->has_final = chat->misfit = false;
+    chat->heard = chat->has_final = chat->has_doubt = chat->misfit = false;
     chat->command = command;
     chat->counters.commands++;
     int64_t sent_ms = now(chat);

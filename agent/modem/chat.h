@@ -87,6 +87,8 @@ enum {
     CHAT_SOON_MS = 100,
     /* The LF behind a final line's CR takes 4 ms at 2400 baud; where none comes, it is not missed. */
     CHAT_LINE_FEED_MS = 20,
+    /* How long a NO CARRIER may be a data call's. */
+    CHAT_DOUBT_MS = 1000,
     CHAT_SYNC_FAILURES = 3,
     CHAT_SYNC_MS = 3000,
 };
@@ -113,6 +115,10 @@ struct chat {
     /* How long to leave the modem alone after a final line; may be set, and is learned. */
     int peace_ms;
     int64_t final_at_ms;
+    /* NO CARRIER or BUSY came, and when. */
+    bool has_doubt;
+    struct at_final doubt;
+    int64_t doubt_ms;
     /* The last byte that came was a CR. */
     bool after_cr;
     /* The command in flight. */

@@ -24,9 +24,15 @@ struct error transport_take_answer(const struct chat_answer *answer,
                                    bool (*parse)(const char *line, struct transport_answer *ret),
                                    struct transport_answer *ret)
 {
+    struct transport_answer found;
+    size_t count = 0;
+
     for (size_t i = 0; i < answer->count; i++)
-        if (parse(answer->lines[i], ret))
-            return ERROR_OK;
-    return error_make(ERROR_IN_MODEM, ERROR_MODEM_TIMEOUT, ERROR_FINAL_NONE,
-                      "no answer of the card in the modem's answer");
+        count += parse(answer->lines[i], &found);
+    /* Of two answers one is another command's, and nobody knows which. */
+    if (count != 1)
+        return error_make(ERROR_IN_MODEM, ERROR_MODEM_TIMEOUT, ERROR_FINAL_NONE,
+                          "%zu answers of the card in the modem's answer", count);
+    *ret = found;
+    return ERROR_OK;
 }

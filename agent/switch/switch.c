@@ -51,6 +51,8 @@ struct run {
     bool already_enabled;
     /* CLOCK_BOOTTIME when ENABLE went out; 0: it has not. */
     int64_t sent_ms;
+    /* Until when a SIM that is busy is asked again. */
+    int64_t busy_until_ms;
     /* The card has switched: it said so, or its list did. */
     bool switched;
     /* Since ENABLE: the modem was seen to start over; we had it start over (which proves something
@@ -205,25 +207,28 @@ static bool may_try_again(const struct card_enable *result)
 }
 
 /* As the modem says it while it reads the card anew (CME 14, 13, 0, 100). */
-static bool is_busy(const struct card_enable *result)
+static bool is_busy(const struct error *e)
 {
-    return result->sent == CARD_NOT_SENT && result->error.code == ERROR_CARD_BUSY &&
-           result->error.domain == ERROR_IN_MODEM;
+    return e->code == ERROR_CARD_BUSY && e->domain == ERROR_IN_MODEM;
 }
 
-/* One job, or as many as a SIM wants that says for BUSY_MS that it is busy. */
+/* False: the SIM has been busy for long enough, or the agent stops. */
+static bool wait_for_busy_sim(const struct run *run)
+{
+    return clock_now_ms() < run->busy_until_ms && pause_until(run, clock_now_ms() + BUSY_PAUSE_MS);
+}
+
+/* One job, or as many as a SIM wants that says that it is busy. */
 static struct card_enable enable_once(struct run *run)
 {
-    const int64_t busy_until_ms = clock_now_ms() + BUSY_MS;
     struct card_enable result = { 0 };
 
-    for (;;) {
+    do {
         look_before(run);
         card_enable(run->tools->card, decide, run, &result);
-        if (run->sent_ms || !is_busy(&result) || clock_now_ms() >= busy_until_ms ||
-            !pause_until(run, clock_now_ms() + BUSY_PAUSE_MS))
-            return result;
-    }
+    } while (result.sent == CARD_NOT_SENT && !run->sent_ms && is_busy(&result.error) &&
+             wait_for_busy_sim(run));
+    return result;
 }
 
 /* ENABLE goes out at most once. Before that, a job that failed is begun anew, and so is the look
@@ -541,7 +546,9 @@ static void end_changed(struct run *run, struct error why)
     run->ret->end.now = run->now;
 }
 
-static void settle_and_follow(struct run *run, const struct card_enable *result)
+/* True: the modem was busy when ENABLE came, the card has since shown that it did not get it, and
+ * there is time for another. */
+static bool settle_and_follow(struct run *run, const struct card_enable *result)
 {
     bool enabled = false;
     struct error e;
@@ -553,32 +560,46 @@ static void settle_and_follow(struct run *run, const struct card_enable *result)
         end_changed(run, error_within(e, "the card could not be asked what ENABLE did"));
     else if (enabled)
         end_changed(run, follow(run));
+    else if (is_busy(&result->error) && wait_for_busy_sim(run))
+        return true;
     else
         end_unchanged(run, result->error);
+    return false;
+}
+
+/* True: once more from the start. */
+static bool enable_and_follow(struct run *run)
+{
+    struct card_enable result;
+
+    run->sent_ms = 0;
+    result = enable(run);
+    if (run->ret->ended_already)
+        return false;
+    switch (result.sent) {
+    case CARD_NOT_SENT:
+        end_without_sending(run, &result);
+        return false;
+    case CARD_REFUSED:
+        end_unchanged(run, result.error);
+        return false;
+    case CARD_ENABLED:
+        end_changed(run, follow(run));
+        return false;
+    case CARD_UNCLEAR:
+        break;
+    }
+    return settle_and_follow(run, &result);
 }
 
 void switch_run(const struct switch_tools *tools, const struct operation *op,
                 struct switch_outcome *ret)
 {
-    struct run run = { .tools = tools, .op = op, .ret = ret };
-    struct card_enable result;
+    struct run run = {
+        .tools = tools, .op = op, .ret = ret, .busy_until_ms = clock_now_ms() + BUSY_MS
+    };
 
     *ret = (struct switch_outcome){ .end = { .blackout_ms = -1 } };
-    result = enable(&run);
-    if (ret->ended_already)
-        return;
-    switch (result.sent) {
-    case CARD_NOT_SENT:
-        end_without_sending(&run, &result);
-        break;
-    case CARD_REFUSED:
-        end_unchanged(&run, result.error);
-        break;
-    case CARD_ENABLED:
-        end_changed(&run, follow(&run));
-        break;
-    case CARD_UNCLEAR:
-        settle_and_follow(&run, &result);
-        break;
-    }
+    while (enable_and_follow(&run))
+        ;
 }

@@ -64,6 +64,21 @@ static bool same_enabled(const struct profile_list *a, const struct profile_list
                           iccid_equal(&x->iccid, &y->iccid) && aid_equal(&x->aid, &y->aid));
 }
 
+bool view_is_other_card(const struct view *view, const struct profile_list *list)
+{
+    const struct profile_list *before = &view->now.list;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct profile_ref ref = { .by_aid = !list->rows[i].has_iccid,
+                                         .iccid = list->rows[i].iccid,
+                                         .aid = list->rows[i].aid };
+
+        if (profile_find(before, &ref))
+            return false;
+    }
+    return before->count > 0;
+}
+
 void view_take_list(struct view *view, const struct profile_list *list)
 {
     const struct bus_profiles told = { .by = view->list_by };

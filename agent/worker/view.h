@@ -31,6 +31,8 @@ bool view_has(const struct view *view, enum read_want want);
 
 void view_take_identity(struct view *view, const struct modem_identity *id);
 void view_take_eid(struct view *view, const struct eid *eid);
+/* There was a list before, and `list` has none of its profiles. */
+bool view_is_other_card(const struct view *view, const struct profile_list *list);
 /* A fresh list of the card. */
 void view_take_list(struct view *view, const struct profile_list *list);
 /* What was known of the list holds no longer; `by` (a literal) is to blame for what the next one

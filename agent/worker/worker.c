@@ -33,6 +33,9 @@ enum {
     BUSY_PAUSE_MS = 500,
     BUSY_MS = 25000,
     HINT_GAP_MS = 5000,
+    /* A modem may tell of a SIM change again and again. */
+    SIM_GAP_MIN_MS = 2000,
+    SIM_GAP_MAX_MS = 30000,
     WANTS_CARD = READ_EID | READ_PROFILES,
     WANTS_ALL = WANTS_CARD | READ_CONNECTIVITY,
 };
@@ -67,6 +70,8 @@ struct worker {
     /* Since when the SIM says busy, as it does for seconds after a reset; 0: it does not. */
     int64_t busy_since_ms;
     int64_t sample_at_ms, sampled_ms;
+    /* The next time that a SIM sign counts. */
+    int64_t sim_at_ms, sim_gap_ms;
     /* Too large for a stack. */
     struct profile_list list;
     struct switch_outcome outcome;
@@ -236,8 +241,12 @@ static void take_parts(struct worker *worker, unsigned wants, const struct eid *
 {
     if (wants & READ_EID && !eid_error->code)
         take_eid(worker, eid);
-    if (wants & READ_PROFILES && !e->code)
+    if (wants & READ_PROFILES && !e->code) {
+        /* A card that was changed in silence: its EID comes with the next job. */
+        if (!(wants & READ_EID) && view_is_other_card(&worker->view, &worker->list))
+            worker->other_card = true;
         view_take_list(&worker->view, &worker->list);
+    }
     if (modem_is_open(worker->modem))
         set_trouble(worker, MODEM_READY, e);
     else
@@ -353,9 +362,13 @@ static void take_signs(struct worker *worker, int64_t now_ms)
     if (worker->signs.hint && worker->sample_at_ms > now_ms)
         worker->sample_at_ms = sooner(worker->sample_at_ms, worker->sampled_ms + HINT_GAP_MS);
     worker->signs = (struct switch_signs){ 0 };
-    if (!worker->sim_sign)
+    if (!worker->sim_sign || worker->sim_at_ms > now_ms)
         return;
     worker->sim_sign = false;
+    worker->sim_gap_ms = now_ms - worker->sim_at_ms < worker->sim_gap_ms
+                             ? sooner(2 * worker->sim_gap_ms, SIM_GAP_MAX_MS)
+                             : SIM_GAP_MIN_MS;
+    worker->sim_at_ms = now_ms + worker->sim_gap_ms;
     worker->other_card = true;
     card_forget_channels(worker->card);
     view_drop_list(&worker->view, "external");
@@ -379,7 +392,8 @@ static bool work(struct worker *worker, int64_t *ret_until_ms)
     }
     take_signs(worker, now_ms);
     wanted = reads_wanted(worker->reads);
-    card_wanted = wanted & WANTS_CARD || !worker->view.now.has_eid || !worker->view.now.has_list;
+    card_wanted = wanted & WANTS_CARD || !worker->view.now.has_eid || !worker->view.now.has_list ||
+                  worker->other_card;
     if ((wanted & WANTS_CARD && !waits_for_sim(worker, now_ms)) ||
         (card_wanted && worker->retry_at_ms <= now_ms)) {
         read_card(worker, wanted & WANTS_CARD);
@@ -392,6 +406,8 @@ static bool work(struct worker *worker, int64_t *ret_until_ms)
     *ret_until_ms = sooner(worker->sample_at_ms, reads_deadline_ms(worker->reads));
     if (card_wanted)
         *ret_until_ms = sooner(*ret_until_ms, worker->retry_at_ms);
+    if (worker->sim_sign)
+        *ret_until_ms = sooner(*ret_until_ms, worker->sim_at_ms);
     return false;
 }
 

@@ -228,3 +228,39 @@ def test_connectivity_is_not_told_while_the_modem_is_away(lab):
     assert agent.http("GET", "/v1/connectivity")[0] == 503
     sim.come_back()
     agent.wait_ready()
+
+
+def test_a_data_call_that_drops_ends_no_command(lab):
+    sim, agent = ready(lab, overrides={"modem.apdu_latency_ms": 300})
+    since = sim.last_n()
+    reader = threading.Thread(
+        target=lambda: agent.http("GET", "/v1/profiles", {"Cache-Control": "no-cache"})
+    )
+    reader.start()
+    wait_until(lambda: sim.ops(since), what="a command is under way")
+    sim.urc("NO CARRIER")
+    reader.join()
+    sim.check()
+    rows = agent.http("GET", "/v1/profiles", {"Cache-Control": "no-cache"})[2]["profiles"]
+    assert len(rows) == 3
+
+
+def test_a_card_changed_in_silence(lab):
+    sim, agent = ready(lab)
+    sim.set("card.eid", "89049032123451234512345678901235")
+    for i, iccid in enumerate(("8988211000000123451", "8988211000000123469", "8988211000000123477")):
+        sim.set(f"card.profiles.{i}.iccid", iccid)
+    agent.http("GET", "/v1/profiles", {"Cache-Control": "no-cache"})
+    wait_until(
+        lambda: agent.http("GET", "/v1/eid")[2]["eid"].startswith("89049032"),
+        what="the EID of the other card",
+    )
+
+
+def test_sim_signs_without_end_do_not_flood_the_card(lab):
+    sim, agent = ready(lab)
+    since = sim.last_n()
+    for _ in range(40):
+        sim.urc("+QUSIM: 1")
+        time.sleep(0.05)
+    assert len([op for op in sim.ops(since) if op == "list"]) <= 4

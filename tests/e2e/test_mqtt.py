@@ -327,3 +327,132 @@ def test_wrong_credentials_are_retried_slowly(lab):
     time.sleep(4)
     assert broker.stderr().count("New connection") - attempts <= 3
     assert agent.http("GET", "/v1/eid")[0] == 200
+
+
+def test_a_flood_of_commands_leaves_the_door_open(lab):
+    """Repeats and commands with nothing to do: bounded in memory, and others are still heard."""
+    sim, broker, watcher, agent = start(lab, config={"log.level": "info"})
+    ask(watcher, "enable-profile", "k0", {"iccid": ALPHA})
+    status(watcher, "enable-profile", "k0")
+
+    def resident_kib():
+        text = open(f"/proc/{agent.process.pid}/status").read()
+        return int(text.split("VmRSS:")[1].split()[0])
+
+    def flood(count):
+        for n in range(count):
+            for number in ("k0", f"n{n}"):
+                watcher.client.publish(
+                    f"{P}/cmd/enable-profile/{number}/req",
+                    f'{{"iccid":"{ALPHA}","reason":"{"r" * 200}"}}',
+                )
+        time.sleep(3)
+
+    flood(2500)  # fills what may be filled
+    before = resident_kib()
+    flood(2500)
+    # A leak of what came would be several MiB; a sanitizer keeps what was freed for a while.
+    assert resident_kib() - before < (4 if harness.SLOW == 1 else 64) * 1024
+    ask(watcher, "get-eid", "after")
+    assert status(watcher, "get-eid", "after", timeout=20)["state"] == "succeeded"
+
+
+def test_a_reused_id_does_not_take_the_owners_answer(lab):
+    sim, broker, watcher, agent = start(lab, {"card.profiles.1.network.delay_ms": 2000})
+    owner = {"ResponseTopic": "answers/owner", "CorrelationData": b"A"}
+    ask(watcher, "enable-profile", "h1", {"iccid": BETA}, **owner)
+    ask(
+        watcher, "enable-profile", "h1", {"iccid": GAMMA},
+        ResponseTopic="answers/other", CorrelationData=b"B",
+    )
+    ask(watcher, "enable-profile", "h1", {"iccid": BETA}, **owner)
+    ask(watcher, "enable-profile", "h1", {"iccid": BETA}, ResponseTopic="answers/third")
+    answers = {}
+    for who in ("owner", "other", "third"):
+        answers[who] = watcher.wait_for(f"answers/{who}", 120)
+    assert answers["other"].payload["error"]["code"] == "key-reused"
+    assert answers["other"].properties.CorrelationData == b"B"
+    assert answers["owner"].payload["state"] == answers["third"].payload["state"] == "succeeded"
+    assert answers["owner"].properties.CorrelationData == b"A"
+    time.sleep(0.5)
+    assert len(watcher.all("answers/#")) == 3
+
+
+def test_revs_never_fall_however_often_it_is_asked(lab3):
+    sim, broker, watcher, agent = lab3
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        watcher.client.publish(f"{P}/cmd/enable-profile/r1/req", f'{{"iccid":"{BETA}"}}')
+        time.sleep(0.01)
+        told = [m.payload for m in watcher.all(f"{P}/cmd/enable-profile/r1/status")]
+        if told and told[-1]["state"] in ENDED:
+            break
+    status(watcher, "enable-profile", "r1", "succeeded")
+    time.sleep(0.5)
+    revs = [m.payload["rev"] for m in watcher.all(f"{P}/cmd/enable-profile/r1/status")]
+    assert revs == sorted(revs)
+    assert sim.counters()["enable"] == 1
+
+
+def test_every_cancel_is_answered(lab3):
+    sim, broker, watcher, agent = lab3
+    sim.vanish()
+    wait_until(lambda: agent.http("GET", "/readyz")[0] == 503, what="modem-absent")
+
+    def cancel(number, answer_to):
+        topic = f"{P}/cmd/enable-profile/{number}"
+        watcher.clear()
+        watcher.publish(f"{topic}/cancel", None, ResponseTopic=answer_to)
+        assert status(watcher, "enable-profile", number)["state"] == "canceled"
+        assert watcher.wait_for(answer_to).payload["state"] == "canceled"
+
+    ask(watcher, "enable-profile", "x1", {"iccid": BETA})
+    status(watcher, "enable-profile", "x1", "accepted")
+    cancel("x1", "answers/1")
+    cancel("x1", "answers/2")
+    first = agent.http("GET", "/v1/operations?limit=1")[2]["operations"][0]
+    cancel(first["id"], "answers/3")
+    _, _, op = agent.http("POST", f"/v1/profiles/{BETA}/enable")
+    cancel(op["id"], "answers/4")
+    assert agent.operation(op["id"])["state"] == "canceled"
+    sim.come_back()
+
+
+def test_a_profile_that_is_not_there_is_refused_at_the_door(lab3):
+    sim, broker, watcher, agent = lab3
+    ask(watcher, "list-profiles", "l1", {"refresh": True})
+    status(watcher, "list-profiles", "l1")
+    since = sim.last_n()
+    ask(watcher, "enable-profile", "u1", {"iccid": "8949001312170061970"})
+    end = status(watcher, "enable-profile", "u1")
+    assert (end["state"], end["error"]["code"]) == ("rejected", "profile-not-found")
+    code, _, problem = agent.http("POST", "/v1/profiles/8949001312170061970/enable")
+    assert (code, problem["code"]) == (404, "profile-not-found")
+    assert not set(sim.ops(since)) & {"list", "enable"}
+
+
+def test_no_identity_reaches_the_log(lab3):
+    sim, broker, watcher, agent = lab3
+    ask(watcher, "enable-profile", BETA, {"iccid": ALPHA, "requester": EID})
+    status(watcher, "enable-profile", BETA)
+    watcher.publish(f"{P}/cmd/{GAMMA}/1/req", None)
+    wait_until(lambda: "unknown topic" in agent.stderr(), what="the odd topic is logged")
+    log = agent.stderr()
+    for identity in (ALPHA, BETA, GAMMA, EID):
+        assert identity not in log
+    assert f"request=*{BETA[-4:]}" in log and f"requester=*{EID[-4:]}" in log
+    assert log.index("operation came") < log.index("operation ended")
+
+
+def test_3_1_1_says_that_its_link_is_made_anew(lab):
+    """A DISCONNECT of 3.1.1 makes the broker forget the will: presence goes out before it."""
+    sim, broker, watcher, agent = start(lab, config={"mqtt.version": "3.1.1"})
+    ask(watcher, "enable-profile", "n1", {"iccid": BETA})
+    status(watcher, "enable-profile", "n1", "succeeded", 180)
+    gone = watcher.wait_for(
+        lambda m: m.topic == f"{P}/status/health" and m.payload["online"] is False, 60
+    )
+    assert gone.payload["reason"] == "relink"
+    wait_until(
+        lambda: watcher.all(f"{P}/status/health")[-1].payload["online"], 60, "it is back"
+    )

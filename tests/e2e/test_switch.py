@@ -329,3 +329,12 @@ def test_refresh_on_enable_needs_no_radio_cycle(lab):
     since = sim.last_n()
     assert agent.enable(BETA)[2]["state"] == "succeeded"
     assert not any(line.startswith("AT+CFUN=") for line in sim.at_lines(since))
+
+
+def test_a_sim_that_is_busy_when_enable_comes(lab):
+    sim, agent = ready(lab, overrides={"modem.cgla": False})
+    sim.fault("modem", ENABLE_LINE, action="cme", code=14, count=2)
+    _, _, op = agent.enable(BETA)
+    assert op["state"] == "succeeded", op
+    assert op["result"]["now"] == BETA == sim.enabled()
+    assert sim.counters()["enable"] == 1, "two never reached the card"

@@ -72,6 +72,8 @@ struct script {
     bool stop_before_enable, stop_in_settle;
     /* Unsolicited lines without end. */
     bool storm;
+    /* So often the modem says to ENABLE that the SIM is busy. */
+    unsigned busy_enables;
     /* The modem has no command for the ICCID that it uses: the card is read instead. */
     bool uncached;
 };
@@ -385,7 +387,7 @@ static void hear(void *ctx, enum bus_event event, const void *data)
     (void)ctx;
     if (event == BUS_SWITCHING) {
         world.switching_told++;
-        assert_int_equal(world.enables_sent, 0);
+        assert_true(world.enables_sent <= world.script->busy_enables);
         assert_true(((const struct bus_switching *)data)->until_utc_ms > fake_clock.utc_ms);
     }
     if (event != BUS_OPERATION || op->state != OPERATION_RUNNING || !op->phase)
@@ -446,8 +448,8 @@ static void run(const struct script *script, struct end *ret)
         operations_end(ops, ret->op.id, &ret->outcome.end);
     assert_true(operations_find(ops, ret->op.id, &ret->op));
     assert_true(operation_has_ended(&ret->op));
-    assert_true(world.enables_sent <= 1);
-    assert_int_equal(ret->op.sent && world.enables_sent, world.enables_sent);
+    assert_true(world.enables_sent <= 1 + script->busy_enables);
+    assert_true(ret->op.sent || world.enables_sent == 0);
     if (!script->expire)
         assert_true(ret->took_ms <= switch_budget_ms(&config));
     operations_free(ops);
@@ -509,6 +511,10 @@ static const struct row {
       OPERATION_FAILED, ERROR_OVERTAKEN, 'A', false, true, VERIFIED_NOTHING, "JES" },
     { "the SIM is busy before ENABLE", { .jobs = { BEFORE(ERROR_CARD_BUSY), BEFORE(ERROR_CARD_BUSY), YES }, .changes = { GOES_WELL } },
       OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JJJES" },
+    { "the SIM is busy at ENABLE, and did not get it", { .busy_enables = 1, .jobs = { { .sent = CARD_UNCLEAR, .code = ERROR_CARD_BUSY }, YES }, .changes = { GOES_WELL } },
+      OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JELJES" },
+    { "the SIM is busy at ENABLE, and got it", { .jobs = { { .sent = CARD_UNCLEAR, .code = ERROR_CARD_BUSY }, YES }, .settles_enabled = true, .changes = { GOES_WELL } },
+      OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JELS" },
     { "unclear, and locked against the new one", { .jobs = { UNCLEAR }, .settles_enabled = true, .changes = { AT(ENABLE, 0, .sim = ERROR_SIM_LOCKED, .by_cme = true) } },
       OPERATION_FAILED, ERROR_SIM_LOCKED, '?', true, true, VERIFIED_NOTHING, "JEL" },
     { "the card's yes, but its channel is lost: the ladder cycles", { .reset = CONFIG_RESET_CFUN, .jobs = { { .sent = CARD_ENABLED, .open_channels = true } }, .changes = { AT(CYCLE, 100, STARTS), AT(CYCLE, 3000, ON_B, HOME, .data = true) } },
@@ -624,7 +630,7 @@ static void check_row(const struct row *row)
     assert_int_equal(end.outcome.list_dropped, row->dropped);
     if (end.outcome.ended_already)
         assert_true(op->state == OPERATION_CANCELED || op->state == OPERATION_EXPIRED);
-    assert_int_equal(world.switching_told, op->sent);
+    assert_int_equal(world.switching_told, op->sent ? 1 + row->script.busy_enables : 0);
     assert_int_equal(op->has_result, row->now != 0);
     assert_int_equal(op->changed, row->changed);
     assert_int_equal(op->verified, row->verified);
