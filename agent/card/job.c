@@ -193,23 +193,30 @@ static struct error eid_by_es10c(struct job *job)
     return e.code ? e : es10c_eid_from_answer(answer->data, answer->len, &job->eid);
 }
 
-/* Where a Le of FF is short, 00 asks for all there is. */
+static struct error list_by_lpm_once(struct job *job, const struct apdu *apdu)
+{
+    const struct exchange_answer *answer = &job->card->answer;
+    struct error e = read_by_lpm(job, apdu, "list");
+
+    return e.code ? e : lpm_list_from_answer(answer->data, answer->len, &job->list);
+}
+
+/* Where a Le of FF is short, 00 asks for all there is. And some modems say an earlier answer again:
+ * what is no list, or an empty one, is believed when it comes twice. */
 static struct error list_by_lpm(struct job *job)
 {
     const struct exchange_answer *answer = &job->card->answer;
     struct apdu apdu = lpm_list();
-    struct error e = read_by_lpm(job, &apdu, "list");
-    bool short_le = e.domain == ERROR_IN_CARD && e.detail == 0x6700;
+    struct error e = list_by_lpm_once(job, &apdu);
+    bool is_no_list = e.code == ERROR_CARD && e.domain == ERROR_IN_CARD && e.detail == 0;
+    bool short_le =
+        (e.domain == ERROR_IN_CARD && e.detail == 0x6700) || (is_no_list && answer->len == apdu.le);
 
-    if (!e.code) {
-        e = lpm_list_from_answer(answer->data, answer->len, &job->list);
-        short_le = e.code && answer->len == apdu.le;
-    }
-    if (!short_le)
+    if (!short_le && !is_no_list && (e.code || job->list.count > 0))
         return e;
-    apdu.le = APDU_LE_MAX;
-    e = read_by_lpm(job, &apdu, "list");
-    return e.code ? e : lpm_list_from_answer(answer->data, answer->len, &job->list);
+    if (short_le)
+        apdu.le = APDU_LE_MAX;
+    return list_by_lpm_once(job, &apdu);
 }
 
 static struct error list_by_es10c_with(struct job *job, bool names)
