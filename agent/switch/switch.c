@@ -521,6 +521,9 @@ static void end_unchanged(struct run *run, struct error why)
 {
     const struct profile *enabled = profile_enabled(&run->ret->list);
 
+    if (why.code == ERROR_SHUTTING_DOWN)
+        why = error_make(ERROR_IN_AGENT, ERROR_INTERRUPTED, 0,
+                         "the agent was stopped, and the card had refused so far");
     run->ret->end.error = why;
     run->ret->end.has_result = true;
     run->ret->end.blackout_ms = run->restarted ? -1 : 0;
