@@ -327,6 +327,11 @@ static void look_at_card_in_use(struct run *run, struct saga_seen *ret)
     struct error e = modem_read_iccid(run->tools->modem, &now, &cached);
 
     run->has_now = false;
+    /* A modem that tells no ICCID in any way: after the card's yes, another IMSI has to do. */
+    if (e.code == ERROR_CARD && run->target.has_iccid && has_other_imsi(run)) {
+        run->restarted = run->has_now = ret->on_target = true;
+        run->now = run->target.iccid;
+    }
     if (e.code)
         return;
     matches = run->target.has_iccid && iccid_equal(&now, &run->target.iccid);

@@ -76,6 +76,8 @@ struct script {
     unsigned busy_enables;
     /* The modem has no command for the ICCID that it uses: the card is read instead. */
     bool uncached;
+    /* Nor does it let the card be read. */
+    bool tells_no_iccid;
 };
 
 static struct {
@@ -225,6 +227,8 @@ struct error modem_read_iccid(struct modem *modem, struct iccid *ret, bool *ret_
     (void)modem;
     if (e.code)
         return e;
+    if (world.script->tells_no_iccid)
+        return error_make(ERROR_IN_MODEM, ERROR_CARD, ERROR_FINAL_ERROR, "ERROR");
     strcpy(ret->text, view_now()->third ? C : view_now()->other ? B : A);
     *ret_cached = !world.script->uncached;
     return e;
@@ -503,6 +507,10 @@ static const struct row {
       OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JECLS" },
     { "no ICCID command: another IMSI proves it", { .uncached = true, .jobs = { YES }, .changes = { GOES_WELL } },
       OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JES" },
+    { "no ICCID by any command: another IMSI has to do", { .tells_no_iccid = true, .jobs = { YES }, .changes = { GOES_WELL } },
+      OPERATION_SUCCEEDED, 0, 'B', true, true, VERIFIED_ATTACHED, "JES" },
+    { "no ICCID by any command, the same IMSI", { .tells_no_iccid = true, .jobs = { YES }, .changes = { AT(ENABLE, 100, STARTS), AT(ENABLE, 2000, HOME, .data = true) } },
+      OPERATION_FAILED, ERROR_NOT_SWITCHED, '?', true, true, VERIFIED_NOTHING, "JE" },
     { "no ICCID command: the card's word does not, nor does a cycle", { .uncached = true, .reset = CONFIG_RESET_CFUN, .jobs = { YES }, .changes = { AT(ENABLE, 100, .other = true, HOME, .data = true), AT(CYCLE, 0, .other = true, SEARCHES), AT(CYCLE, 2000, .other = true, HOME, .data = true) } },
       OPERATION_FAILED, ERROR_NOT_SWITCHED, '?', true, true, VERIFIED_NOTHING, "JEC" },
     { "overtaken while it registers", { .jobs = { YES }, .changes = { AT(ENABLE, 500, STARTS), AT(ENABLE, 2000, ON_B, SEARCHES), AT(ENABLE, 4000, .third = true, .other_imsi = true, HOME, .data = true) } },
