@@ -2,7 +2,7 @@
 
 #include "agent/base/error.h"
 
-/* The REST doors (rest.md): two unix sockets and a TCP address, served by one thread. */
+/* The REST doors: two unix sockets and a TCP address, served by one thread. */
 
 struct bus;
 struct config;

@@ -4,7 +4,7 @@
 
 #include "agent/base/error.h"
 
-/* The MQTT door (mqtt.md): the link to the broker, commands in, statuses, twin and presence out. */
+/* The MQTT door: the link to the broker, commands in, statuses, twin and presence out. */
 
 struct bus;
 struct config;
