@@ -289,6 +289,7 @@ static int run(struct config *config, const char *path)
     }
     destroy(&agent);
     close(signals);
+    log_info("stopped");
     return e.code ? 1 : 0;
 }
 
