@@ -383,8 +383,9 @@ static enum MHD_Result begin(struct door *door, struct request *request, const c
     request_take_head(request, method, version);
     identify(door, connection, &request->call);
     /* What is worth closing the connection for, as the library does after an answer at this point.
-     * All else is answered when the body is here. */
-    if (request_announced(request) > BODY_MAX)
+     * All else is answered when the body is here: most clients send it before they look. */
+    if (request_announced(request) >
+        (request_waits_for_leave(request) ? BODY_MAX : REQUEST_UPLOAD_MAX))
         request->call.body_len = BODY_MAX + 1;
     else if (!request->call.guard.code && !request->call.head.code)
         return MHD_YES;

@@ -118,6 +118,11 @@ uint64_t request_announced(const struct request *request)
     return length ? strtoull(length, NULL, 10) : 0;
 }
 
+bool request_waits_for_leave(const struct request *request)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Expect") != NULL;
+}
+
 bool request_take_body(struct request *request, const char *piece, size_t len)
 {
     request->upload_bytes += len;

@@ -44,6 +44,8 @@ void request_free(struct request *request);
 void request_take_head(struct request *request, const char *method, const char *version);
 /* The length that Content-Length announces; 0 for none. */
 uint64_t request_announced(const struct request *request);
+/* The client sends its body only when it is told to (RFC 9110 10.1.1). */
+bool request_waits_for_leave(const struct request *request);
 /* A piece of the body. False: far too much, or no memory; the connection is not worth keeping. */
 bool request_take_body(struct request *request, const char *piece, size_t len);
 /* Hands the answer to the library; its body is taken. */

@@ -266,3 +266,18 @@ def test_slow_and_idle_connections_do_not_stop_others(running):
     finally:
         for s in idle:
             s.close()
+
+
+@pytest.mark.parametrize("size", [16 * 1024 + 1, 20000, 300000])
+def test_a_large_body_is_refused_after_it_is_sent(running, size):
+    """A client that sends all before it looks gets its answer, and no broken pipe."""
+    _, agent, _, _ = running
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(30 * harness.SLOW)
+        s.connect(agent.socket)
+        s.sendall(
+            f"POST {ENABLE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {size}\r\n\r\n".encode()
+        )
+        s.sendall(b"x" * size)
+        assert s.recv(4096).startswith(b"HTTP/1.1 413")
