@@ -299,9 +299,9 @@ static const struct {
     { "no media type", OPERATOR, TEXT(ENABLE "Content-Length: 2\r\nConnection: close\r\n\r\n{}"), 415, NULL },
     { "a bad body", OPERATOR, TEXT(ENABLE "Content-Type: application/json\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{\"x\":1.0}"), 400, "\"field\":\"x\"" },
     { "NUL in the body", OPERATOR, TEXT(ENABLE "Content-Type: application/json\r\nContent-Length: 3\r\nConnection: close\r\n\r\n{}\0"), 400, "\"invalid-request\"" },
-    { "a large body", OPERATOR, TEXT(ENABLE "Content-Length: 16385\r\n\r\n"), 413, "\"payload-too-large\"" },
+    { "a large body", OPERATOR, TEXT(ENABLE "Content-Length: 2000000\r\n\r\n"), 413, "\"payload-too-large\"" },
     { "a large body that waits for leave", OPERATOR, TEXT(ENABLE "Expect: 100-continue\r\nContent-Length: 16385\r\n\r\n"), 413, NULL },
-    { "a viewer's large body", VIEWER, TEXT(ENABLE "Content-Length: 16385\r\n\r\n"), 403, NULL },
+    { "a viewer's large body", VIEWER, TEXT(ENABLE "Content-Length: 2000000\r\n\r\n"), 403, NULL },
     { "a length over all", OPERATOR, TEXT(ENABLE "Content-Length: 99999999999999999999999\r\n\r\n"), 413, NULL },
     { "a negative length", OPERATOR, TEXT(ENABLE "Content-Length: -2\r\n\r\n{}"), 400, NULL },
     { "two lengths", OPERATOR, TEXT(ENABLE "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"), 400, "\"field\":\"Content-Length\"" },
@@ -726,7 +726,7 @@ static void tokens(void **state)
     expect(ask(TCP, "GET /readyz" WITH("")), 200, NULL);
     expect(ask(TCP, "POST /v1/profiles/" B "/enable" WITH("Authorization: Bearer look\r\n")), 403,
            NULL);
-    expect(ask(TCP, "POST /v1/profiles/" B "/enable" WITH("Content-Length: 99999\r\n")), 401, NULL);
+    expect(ask(TCP, "POST /v1/profiles/" B "/enable" WITH("Content-Length: 2000000\r\n")), 401, NULL);
     expect(ask(TCP, "POST /v1/profiles/" B "/enable" WITH("Authorization: Bearer s3cret\r\n")), 202,
            "\"requester\":\"operator\"");
     /* The sockets need none. */
