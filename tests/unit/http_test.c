@@ -726,7 +726,8 @@ static void tokens(void **state)
     expect(ask(TCP, "GET /readyz" WITH("")), 200, NULL);
     expect(ask(TCP, "POST /v1/profiles/" B "/enable" WITH("Authorization: Bearer look\r\n")), 403,
            NULL);
-    expect(ask(TCP, "POST /v1/profiles/" B "/enable" WITH("Content-Length: 2000000\r\n")), 401, NULL);
+    expect(ask(TCP, "POST /v1/profiles/" B "/enable" WITH("Content-Length: 2000000\r\n")), 401,
+           NULL);
     expect(ask(TCP, "POST /v1/profiles/" B "/enable" WITH("Authorization: Bearer s3cret\r\n")), 202,
            "\"requester\":\"operator\"");
     /* The sockets need none. */
