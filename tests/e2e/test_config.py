@@ -16,7 +16,8 @@ def check(path, env=None):
         capture_output=True,
         text=True,
         timeout=60 * harness.SLOW,
-        env={**os.environ, **(env or {})},
+        # A bare system has no machine-id to make a name from.
+        env={**os.environ, "LPM_AGENT__DEVICE_ID": "d", **(env or {})},
     )
 
 
