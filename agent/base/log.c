@@ -214,7 +214,8 @@ static bool is_unsafe(size_t len, uint32_t c)
     return len == 0 || c < 0x20 || (c >= 0x7F && c < 0xA0);
 }
 
-static void add_quoted(struct line *l, const char *text)
+/* In quotes. What is no UTF-8 becomes \xNN, or U+FFFD in JSON, which has no such thing (RFC 8259). */
+static void add_escaped(struct line *l, const char *text, bool json)
 {
     line_add(l, "\"");
     for (size_t len = strlen(text), i = 0; i < len;) {
@@ -223,6 +224,8 @@ static void add_quoted(struct line *l, const char *text)
 
         if (c == '"' || c == '\\')
             line_add(l, "\\%c", (char)c);
+        else if (n == 0 && json)
+            line_add(l, "\\ufffd");
         else if (n == 0)
             line_add(l, "\\x%02x", (unsigned char)text[i]);
         else if (is_unsafe(n, c))
@@ -252,30 +255,9 @@ static void add_message(struct line *l, const char *text, const struct fields *f
         if (is_plain(f->rows[i].text))
             line_add(l, "%s", f->rows[i].text);
         else
-            add_quoted(l, f->rows[i].text);
+            add_escaped(l, f->rows[i].text, false);
         line_keep_whole(l, before);
     }
-}
-
-/* RFC 8259 has no \xNN: what is no UTF-8 becomes U+FFFD. */
-static void add_json_text(struct line *l, const char *text)
-{
-    line_add(l, "\"");
-    for (size_t len = strlen(text), i = 0; i < len;) {
-        uint32_t c = 0;
-        size_t n = utf8_take(text + i, len - i, &c);
-
-        if (c == '"' || c == '\\')
-            line_add(l, "\\%c", (char)c);
-        else if (n == 0)
-            line_add(l, "\\ufffd");
-        else if (is_unsafe(n, c))
-            line_add(l, "\\u%04x", (unsigned)c);
-        else
-            line_add(l, "%.*s", (int)n, text + i);
-        i += n ? n : 1;
-    }
-    line_add(l, "\"");
 }
 
 static void add_json(struct line *l, enum log_level level, const char *text, const struct fields *f)
@@ -285,7 +267,7 @@ static void add_json(struct line *l, enum log_level level, const char *text, con
     clock_to_text(clock_utc_ms(), time);
     line_add(l, "{\"time\":\"%s\",%s\"level\":\"%s\",\"message\":", time,
              clock_is_set() ? "" : "\"clock_set\":false,", level_name(level));
-    add_json_text(l, text);
+    add_escaped(l, text, true);
     for (size_t i = 0; i < f->count; i++) {
         size_t before = l->len;
 
@@ -293,7 +275,7 @@ static void add_json(struct line *l, enum log_level level, const char *text, con
         if (f->rows[i].is_number)
             line_add(l, "%s", f->rows[i].text);
         else
-            add_json_text(l, f->rows[i].text);
+            add_escaped(l, f->rows[i].text, true);
         line_keep_whole(l, before);
     }
 }
