@@ -50,9 +50,11 @@ enum verified {
 enum {
     OPERATION_REASON_MAX = 256,
     OPERATION_REQUESTER_MAX = 128,
-    OPERATION_PHASES_MAX = 16,
+    /* More, by many restarts: the oldest of them go. */
+    OPERATION_PHASES_MAX = 32,
     OPERATION_TTL_DEFAULT_S = 900,
     OPERATION_TTL_MAX_S = 604800,
+    OPERATION_HOLDER_MAX = 64,
 };
 
 /* What a door asks for, checked for syntax by the door. */
@@ -85,6 +87,11 @@ struct problem {
     int64_t retry_after_s;
     /* The operation that is in the way; "" none. */
     char operation[ID_LEN + 1];
+    /* Who holds the lock, and until when (wall clock); "" and 0: nobody. */
+    char holder[OPERATION_HOLDER_MAX + 1];
+    int64_t until_utc_ms;
+    /* Of ERROR_STRANDED: the first reason. */
+    enum error_code cause;
 };
 
 struct operation {
@@ -102,6 +109,9 @@ struct operation {
     int64_t expires_ms;
     /* ENABLE is going out or has gone: too late for cancel and expiry. */
     bool sent;
+    /* The word that `confirm_s` waits for has come. */
+    bool confirmed;
+    /* Those from before a restart stay, so one may be there more than once. */
     size_t phase_count;
     struct operation_phase phases[OPERATION_PHASES_MAX];
     /* The target and the profile in use before, once the card's list has named them. */

@@ -21,6 +21,8 @@ enum bus_event {
     BUS_MODEM,
     /* BUS_SIM: the modem told of a SIM change; `data` NULL. */
     BUS_SIM,
+    /* BUS_JOURNAL: something happened to the journal; `data` is a const struct bus_journal *. */
+    BUS_JOURNAL,
     /* BUS_SWITCHING: right before an ENABLE; `data` is a const struct bus_switching *. */
     BUS_SWITCHING,
 };
@@ -28,6 +30,12 @@ enum bus_event {
 struct bus_profiles {
     /* "operation", "external" or "start". */
     const char *by;
+};
+
+struct bus_journal {
+    /* "set-aside", "storage-full", "recovered", "refused" (the broker will not have a message). */
+    const char *what;
+    const char *detail;
 };
 
 struct bus_switching {

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What is known of the way to the broker: the link writes it down, the switch takes it for proof.
+ * Moments are CLOCK_BOOTTIME; any thread. */
+
+struct broker;
+
+struct broker_facts {
+    /* When the attempt was begun that ended in the last accepting CONNACK, and when that came; 0:
+     * never. */
+    int64_t accepted_begun_ms, accepted_at_ms;
+    /* The same of the last refusing CONNACK: it proves the way, not the broker. */
+    int64_t refused_begun_ms, refused_at_ms;
+    /* The link is up now. */
+    bool online;
+};
+
+/* NULL: no memory. */
+struct broker *broker_new(void);
+void broker_free(struct broker *broker);
+/* `wake` (any thread, no lock held) is called after each change; before the first thread. */
+void broker_set_wake(struct broker *broker, void (*wake)(void *ctx), void *ctx);
+
+void broker_accepted(struct broker *broker, int64_t begun_ms, int64_t at_ms);
+void broker_refused(struct broker *broker, int64_t begun_ms, int64_t at_ms);
+void broker_lost(struct broker *broker);
+struct broker_facts broker_facts(struct broker *broker);
