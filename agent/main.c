@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "agent/base/log.h"
+#include "agent/operation/journal.h"
 #include "agent/operation/operations.h"
+#include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
 #include "agent/state/snapshot.h"
@@ -56,6 +58,8 @@ struct agent {
     struct bus *bus;
     struct state *state;
     struct reads *reads;
+    struct broker *broker;
+    struct journal *journal;
     struct operations *operations;
     struct worker *worker;
     struct api *api;
