@@ -8,7 +8,8 @@
 #include "agent/modem/port.h"
 
 /* What the files of modem.h share, and nobody else includes: modem.c is the port, the one poll and
- * the readings, modem_setup.c all until a modem is usable, modem_reset.c what changes its state. */
+ * the readings, modem_setup.c all until a modem is usable, modem_context.c its PDP context,
+ * modem_reset.c what starts the modem or its service anew. */
 
 enum {
     MODEM_PLAIN_MS = 5000,

@@ -61,19 +61,38 @@ static struct error reset_by_command(struct modem *modem, const char *command)
     return e.code == ERROR_MODEM_TIMEOUT || e.code == ERROR_MODEM_ABSENT ? ERROR_OK : e;
 }
 
-static struct error reset_by_program(struct modem *modem)
+struct error modem_run_program(struct modem *modem, char *const *argv, const char *input,
+                               int64_t timeout_ms)
 {
     struct program program;
-    struct error e = program_start(&program, modem->options.reset_exec);
+    struct error e =
+        modem_is_stopping(modem) ? modem_stopping() : program_start(&program, argv, input);
 
     if (e.code)
         return e;
-    int64_t deadline = clock_now_ms() + PROGRAM_MS;
-    while (!program_has_ended(&program) && clock_now_ms() < deadline && !modem_is_stopping(modem))
-        (void)modem_idle(modem, clock_now_ms() + PROGRAM_POLL_MS);
+    int64_t now_ms = clock_now_ms();
+    const int64_t deadline_ms = now_ms + timeout_ms;
+    while (!program_has_ended(&program) && now_ms < deadline_ms) {
+        int64_t look_ms = now_ms + PROGRAM_POLL_MS;
+        if (!modem_idle(modem, look_ms < deadline_ms ? look_ms : deadline_ms))
+            break;
+        now_ms = clock_now_ms();
+    }
+    bool ended = program_has_ended(&program);
+    e = program_end(&program);
+    return !ended && modem_is_stopping(modem) ? modem_stopping() : e;
+}
+
+static struct error reset_by_program(struct modem *modem)
+{
+    struct error e = modem_run_program(modem, modem->options.reset_exec, NULL, PROGRAM_MS);
+
     cgla_forget(&modem->cgla);
     modem->settings_lost = true;
-    return program_end(&program);
+    /* The reset was all that the program was for. */
+    if (e.code == ERROR_INTERRUPTED)
+        e.code = ERROR_NOT_SWITCHED;
+    return e;
 }
 
 struct error modem_reset(struct modem *modem)
@@ -125,4 +144,67 @@ struct error modem_attach(struct modem *modem, int64_t deadline_ms)
     struct error e = modem_restore_settings(modem);
 
     return e.code ? e : chat_run(&modem->chat, &command, NULL);
+}
+
+/* The dialogue cannot go on, whatever is sent. */
+static bool is_over(const struct error *e)
+{
+    return e->code == ERROR_MODEM_ABSENT || e->code == ERROR_SHUTTING_DOWN;
+}
+
+static int64_t halfway(int64_t deadline_ms)
+{
+    int64_t now_ms = clock_now_ms();
+
+    return now_ms + (deadline_ms - now_ms) / 2;
+}
+
+struct error modem_attach_anew(struct modem *modem, int64_t deadline_ms)
+{
+    struct chat_command detach = { .text = "AT+CGATT=0", .deadline_ms = halfway(deadline_ms) };
+    /* A modem that was detached must not stay so: it goes out after the stop too, and always with
+     * some time for its answer. */
+    struct chat_command attach = { .text = "AT+CGATT=1", .cleaning = true };
+    struct error e = modem_restore_settings(modem);
+
+    if (e.code)
+        return e;
+    e = chat_run(&modem->chat, &detach, NULL);
+    if (is_over(&e))
+        return e;
+    if (e.code && !network_is_fatal(&e))
+        return modem_cycle_radio(modem);
+    attach.deadline_ms = clock_now_ms() + MODEM_PLAIN_MS;
+    if (attach.deadline_ms < deadline_ms)
+        attach.deadline_ms = deadline_ms;
+    e = chat_run(&modem->chat, &attach, NULL);
+    return !e.code || network_is_fatal(&e) ? e : modem_cycle_radio(modem);
+}
+
+struct error modem_run_commands(struct modem *modem, const char *const *texts, size_t count)
+{
+    struct error first = modem_restore_settings(modem);
+
+    if (first.code)
+        return first;
+    for (size_t i = 0; i < count; i++) {
+        struct error e = modem_run(modem, texts[i], MODEM_PLAIN_MS);
+        if (network_is_fatal(&e))
+            return e;
+        if (!first.code)
+            first = e;
+    }
+    return first;
+}
+
+struct error modem_recover(struct modem *modem, int64_t deadline_ms)
+{
+    struct error e = modem_restore_settings(modem);
+
+    if (!e.code)
+        e = choose_operator_freely(modem, halfway(deadline_ms));
+    if (!is_over(&e))
+        e = modem_attach(modem, deadline_ms);
+    /* What a modem refuses, or is still busy with, its readings will tell. */
+    return is_over(&e) ? e : ERROR_OK;
 }

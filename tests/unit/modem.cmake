@@ -1,3 +1,4 @@
+lpm_unit_test(at_context LINK lpm_modem)
 lpm_unit_test(at_fields LINK lpm_modem)
 lpm_unit_test(at_line SOURCES vectors.c LINK lpm_modem)
 lpm_unit_test(at_sim SOURCES vectors.c LINK lpm_modem)
