@@ -40,7 +40,7 @@ static bool had_reach(struct run *run, bool data, bool broker)
     while ((state = probe_look(run->probe, clock_now_ms())) == PROBE_RUNNING)
         if (!run_pause_until(run, clock_now_ms() + RUN_SIGN_GAP_MS))
             break;
-    probe_end(run->probe);
+
     return state == PROBE_REACHED;
 }
 
@@ -199,7 +199,7 @@ static void look_at_targets(struct run *run, struct saga_seen *ret)
     state = probe_look(run->probe, clock_now_ms());
     if (state == PROBE_RUNNING)
         return;
-    probe_end(run->probe);
+
     run->probing = false;
     run->probe_again_ms = clock_now_ms() + PROBE_PAUSE_MS;
     ret->reached = state == PROBE_REACHED;

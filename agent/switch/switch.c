@@ -221,8 +221,6 @@ static void turn_back(struct run *run, const struct error *why)
 {
     log_warning("switch failed, going back", LOG_STR("op", run->op->id), LOG_ERR(why),
                 LOG_STR("to", run->saga.intent.leg == LEG_PREVIOUS ? "previous" : "fallback"));
-    if (run->probing)
-        probe_end(run->probe);
     run->probing = false;
     run->enabled = SAGA_NOT_SENT;
     run->restarted = run->cycled = false;
