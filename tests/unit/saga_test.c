@@ -437,7 +437,7 @@ static const struct turn {
     { "no service, nor had the one before, no fallback: stranded", HAD_CARD, VERIFIED_ATTACHED, .fates = { FATE_NO_SERVICE }, .end = SAGA_STRANDED, .code = ERROR_NOT_REGISTERED, .legs = "T" },
     { "no service, nor had the one before, and it is the fallback itself: stranded", HAD_CARD, VERIFIED_ATTACHED, 'B', .fates = { FATE_NO_SERVICE }, .end = SAGA_STRANDED, .code = ERROR_NOT_REGISTERED, .legs = "T" },
     { "unnoticed, and the one before had not worked either: the fallback", HAD_NOTHING, VERIFIED_ATTACHED, 'C', .fates = { FATE_UNNOTICED }, .end = SAGA_ROLLED_BACK, .code = ERROR_NOT_SWITCHED, .legs = "TF" },
-    { "no word, and the one before had no service: stays", HAD_CARD, VERIFIED_ATTACHED, 'C', .confirm = true, .fates = { FATE_NO_WORD }, .end = SAGA_STAYED, .code = ERROR_UNCONFIRMED, .legs = "T", .proof = VERIFIED_ATTACHED },
+    { "no word, and the one before had no service: stays", HAD_CARD, VERIFIED_ATTACHED, 'C', .confirm = true, .fates = { FATE_NO_WORD }, .end = SAGA_STAYED, .code = ERROR_UNCONFIRMED, .legs = "T", .proof = VERIFIED_BROKER },
     { "nothing was in use before: the fallback", HAD_NOTHING, VERIFIED_ATTACHED, 'C', .nothing_before = true, .fates = { FATE_NO_SERVICE }, .end = SAGA_ROLLED_BACK, .code = ERROR_NOT_REGISTERED, .legs = "TF" },
 
     { "the one before does not come up any more: the fallback", HAD_BROKER, VERIFIED_BROKER, 'C', .fates = { FATE_NO_SERVICE, FATE_NO_SERVICE }, .end = SAGA_ROLLED_BACK, .code = ERROR_NOT_REGISTERED, .legs = "TPF" },
