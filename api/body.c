@@ -4,7 +4,7 @@
 
 #include "agent/base/json.h"
 
-enum { CONFIRM_MIN_S = 60, CONFIRM_MAX_S = 86400, LOCK_MAX_S = 86400 };
+enum { CONFIRM_MIN_S = 60, CONFIRM_MAX_S = 86400 };
 
 static struct error get_expect_enabled(const cJSON *json, struct operation_request *request)
 {
@@ -73,7 +73,7 @@ bool body_is_holder(const char *text)
     return len >= 1 && len <= OPERATION_HOLDER_MAX;
 }
 
-static struct error get_lock_fields(const cJSON *json, struct body_lock *lock)
+static struct error get_lock_fields(const cJSON *json, struct operation_lock_request *lock)
 {
     static const char *const names[] = { "holder", "ttl_s", "reason" };
     const char *holder = NULL, *reason = NULL;
@@ -86,9 +86,9 @@ static struct error get_lock_fields(const cJSON *json, struct body_lock *lock)
         e = error_field("holder", "1 to %d printable ASCII characters expected",
                         OPERATION_HOLDER_MAX);
     if (!e.code)
-        e = json_get_int(json, "ttl_s", 1, LOCK_MAX_S, &lock->ttl_s, &has_ttl);
+        e = json_get_int(json, "ttl_s", 1, LOCK_TTL_MAX_S, &lock->ttl_s, &has_ttl);
     if (!e.code && !has_ttl)
-        e = error_field("ttl_s", "a whole number from 1 to %d expected", LOCK_MAX_S);
+        e = error_field("ttl_s", "a whole number from 1 to %d expected", LOCK_TTL_MAX_S);
     if (!e.code)
         e = json_get_text(json, "reason", OPERATION_REASON_MAX, &reason);
     if (e.code)
@@ -99,9 +99,9 @@ static struct error get_lock_fields(const cJSON *json, struct body_lock *lock)
     return ERROR_OK;
 }
 
-struct error body_parse_lock(const char *text, size_t len, struct body_lock *ret)
+struct error body_parse_lock(const char *text, size_t len, struct operation_lock_request *ret)
 {
-    struct body_lock lock = { .ttl_s = 0 };
+    struct operation_lock_request lock = { .ttl_s = 0 };
     cJSON *json = NULL;
     struct error e;
 

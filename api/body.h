@@ -2,9 +2,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "agent/base/error.h"
+#include "agent/operation/lock.h"
 #include "agent/operation/operation.h"
 
 /* What stands in the bodies of requests. Pure. What is not known, of another type or out of range is
@@ -16,13 +16,9 @@ enum { BODY_MAX = 16 * 1024 };
  * is the body. */
 MUST_CHECK struct error body_parse_enable(const char *text, size_t len,
                                           struct operation_request *ret);
-struct body_lock {
-    char holder[OPERATION_HOLDER_MAX + 1];
-    int64_t ttl_s;
-    char reason[OPERATION_REASON_MAX + 1];
-};
 /* PUT of a lock: all but the reason has to be there. */
-MUST_CHECK struct error body_parse_lock(const char *text, size_t len, struct body_lock *ret);
+MUST_CHECK struct error body_parse_lock(const char *text, size_t len,
+                                        struct operation_lock_request *ret);
 /* 1 to OPERATION_HOLDER_MAX of printable ASCII, which a query can also carry. */
 bool body_is_holder(const char *text);
 

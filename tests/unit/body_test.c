@@ -134,7 +134,7 @@ static void lock(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(locks); i++) {
-        struct body_lock lock = { .holder = "as before", .ttl_s = 77 };
+        struct operation_lock_request lock = { .holder = "as before", .ttl_s = 77 };
         struct error e = body_parse_lock(locks[i].text, strlen(locks[i].text), &lock);
 
         print_message("%s: %s %s\n", locks[i].text, e.field, e.message);
