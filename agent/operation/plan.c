@@ -89,8 +89,8 @@ void plan_make(const struct plan_facts *facts, struct plan *ret)
     *ret = (struct plan){ .target = facts->target,
                           .from = profile_enabled(facts->list),
                           .label = facts->label,
-                          .verify = facts->verify };
-    history_from_results(facts->results, facts->result_count, &ret->history);
+                          .verify = facts->verify,
+                          .history = facts->history };
     /* While a switch runs, the list says what was, not what will be. */
     if (facts->target->enabled && !facts->active && !facts->switching) {
         ret->outcome = PLAN_DONE;

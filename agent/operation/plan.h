@@ -41,9 +41,8 @@ struct plan_facts {
     bool rolls_back;
     /* The longest that a switch may take. */
     int64_t budget_ms;
-    /* Of switches to the target, newest first. */
-    const struct journal_result *results;
-    size_t result_count;
+    /* Of switches to the target. */
+    struct history history;
 };
 
 enum plan_outcome {

@@ -47,11 +47,9 @@ static const struct operation_lock held = { .holder = "field team",
 static const struct operation running = { .id = ID, .state = OPERATION_RUNNING };
 static const struct error full = { ERROR_STORAGE_FULL, ERROR_IN_STORAGE, 13, "", "disk is full" };
 static const struct error locked_sim = { ERROR_SIM_LOCKED, ERROR_IN_MODEM, 11, "", "PIN" };
-static const struct journal_result results[] = {
-    { .ms = 9000, .code = ERROR_NO_DATA, .at_utc_ms = INT64_C(1795464099120) },
-    { .ms = 41000, .at_utc_ms = INT64_C(1795464089120) },
-    { .ms = 20000, .at_utc_ms = INT64_C(1795464079120) },
-};
+static const struct history tried = { 3,     1,     true,         INT64_C(1795464089120),
+                                      30500, 41000, ERROR_NO_DATA };
+static const struct history only_failed = { .count = 1, .failed = 1, .last_error = ERROR_NO_DATA };
 
 #define NEVER_TRIED ",\"history\":{\"count\":0,\"failed\":0}}"
 #define REST(to)                                                                                   \
@@ -162,13 +160,12 @@ static void experience(void **state)
 
     (void)state;
     make_list(ROW_A, -1);
-    facts.results = results;
-    facts.result_count = ARRAY_LEN(results);
+    facts.history = tried;
     check(&facts, "{\"iccid\":\"" A "\",\"changes\":false,\"from\":\"" A
                   "\",\"would\":\"done\",\"obstacles\":[],\"history\":{\"count\":3,\"failed\":1,"
                   "\"median_ms\":30500,\"p95_ms\":41000,\"proven_at\":\"2026-11-23T20:01:29.120Z\","
                   "\"last_error\":\"no-data\"}}");
-    facts.result_count = 1;
+    facts.history = only_failed;
     check(&facts, "{\"iccid\":\"" A "\",\"changes\":false,\"from\":\"" A
                   "\",\"would\":\"done\",\"obstacles\":[],\"history\":{\"count\":1,\"failed\":1,"
                   "\"last_error\":\"no-data\"}}");
