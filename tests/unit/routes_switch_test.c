@@ -407,7 +407,20 @@ static void confirm(void **state)
     assert_true(operations_is_confirmed(all.routes.operations, id));
     expect("POST", path, NULL, 200, id);
     operations_end(all.routes.operations, id, &(struct operation_end){ .has_result = true });
-    expect("POST", path, NULL, 409, "\"operation\":\"");
+    expect("POST", path, NULL, 200, "\"succeeded\"");
+}
+
+static void confirm_comes_too_late(void **state)
+{
+    struct operation_end end = { .error = { .code = ERROR_UNCONFIRMED }, .rolled_back = true };
+    char id[ID_LEN + 1], path[80];
+
+    (void)state;
+    begin_switch(B, "{\"confirm_s\":60}", id);
+    operations_end(all.routes.operations, id, &end);
+    (void)snprintf(path, sizeof path, "/v1/operations/%s/confirm", id);
+    expect("POST", path, NULL, 409, "\"code\":\"too-late\"");
+    says("\"operation\":\"");
     says(id);
 }
 
@@ -507,6 +520,7 @@ int main(void)
         TEST(limits),
         TEST(limits_end),
         TEST(confirm),
+        TEST(confirm_comes_too_late),
         TEST(plan_names_the_running_one),
         TEST(history),
         TEST(history_is_kept),
