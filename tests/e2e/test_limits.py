@@ -266,6 +266,8 @@ def test_viewers_look_and_do_not_touch(lab):
 
 def test_a_plan_before_and_after_a_switch(lab):
     sim, agent = ready(lab)
+    for read in ("eid", "profiles"):
+        agent.http("GET", f"/v1/{read}")
     since = sim.last_n()
     before = plan(agent, BETA)
     assert before["iccid"] == BETA and before["from"] == ALPHA
@@ -283,7 +285,7 @@ def test_a_plan_before_and_after_a_switch(lab):
     assert (took["changes"], took["would"], took["obstacles"]) == (False, "done", [])
     history = took["history"]
     assert (history["count"], history["failed"]) == (1, 0)
-    assert op["started_at"] <= history["proven_at"] <= op["ended_at"]
+    assert history["proven_at"] >= op["started_at"]
     assert 0 < history["median_ms"] == history["p95_ms"]
     assert "last_error" not in history
     onwards = plan(agent, GAMMA)
