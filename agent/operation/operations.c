@@ -67,6 +67,11 @@ void operations_set_budget(struct operations *ops, int64_t budget_ms)
     ops->budget_ms = budget_ms;
 }
 
+int64_t operations_budget_ms(const struct operations *ops)
+{
+    return ops->budget_ms;
+}
+
 /* The i-th newest. Under lock. */
 static struct operation **nth_place(struct operations *ops, size_t i)
 {

@@ -30,6 +30,7 @@ enum {
 struct operations *operations_new(struct bus *bus, struct state *state, struct journal *journal);
 /* The longest that a switch may take, for `ends_by`. Before the first thread. */
 void operations_set_budget(struct operations *ops, int64_t budget_ms);
+int64_t operations_budget_ms(const struct operations *ops);
 void operations_free(struct operations *ops);
 /* `wake` (called without a lock on the admitting thread) tells the worker that an operation waits, or
  * that the one which runs was confirmed. */
