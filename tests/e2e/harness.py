@@ -464,7 +464,8 @@ class Message:
 
 
 class MqttWatcher:
-    """A client that hears everything (MQTT 5, Retain As Published) and may publish."""
+    """A client that hears everything (MQTT 5, Retain As Published) and may publish. Its session
+    outlives a broker that is stopped and started, so it misses nothing."""
 
     def __init__(self, port, topic="#", client_id=None):
         self.messages = []
@@ -481,7 +482,9 @@ class MqttWatcher:
         self.client.on_message = self._on_message
         self.client.on_publish = lambda client, userdata, mid: self._published.add(mid)
         self.client.reconnect_delay_set(1, 1)
-        self.client.connect("127.0.0.1", port, clean_start=True)
+        session = Properties(PacketTypes.CONNECT)
+        session.SessionExpiryInterval = 3600
+        self.client.connect("127.0.0.1", port, properties=session)
         self.client.loop_start()
         if not self._subscribed.wait(TIMEOUT * SLOW):
             raise AssertionError("the watcher could not subscribe")
