@@ -117,12 +117,12 @@ static void on_connectivity(struct mqtt *mqtt)
     snapshot_release(s);
 }
 
-/* When the operation entered the phase, the first or the last time; 0: never. */
-static int64_t phase_began_ms(const struct operation *op, enum phase phase, bool last)
+/* When the operation entered the phase, after a restart the last time; 0: never. */
+static int64_t phase_began_ms(const struct operation *op, enum phase phase)
 {
     int64_t began_ms = 0;
 
-    for (size_t i = 0; i < op->phase_count && (last || !began_ms); i++)
+    for (size_t i = 0; i < op->phase_count; i++)
         if (op->phases[i].phase == phase)
             began_ms = op->phases[i].began_ms;
     return began_ms;
@@ -131,12 +131,12 @@ static int64_t phase_began_ms(const struct operation *op, enum phase phase, bool
 /* Since when the modem works with another profile than before; 0: it never left that. */
 static int64_t left_ms_of(const struct operation *op)
 {
-    int64_t ms = phase_began_ms(op, PHASE_ROLLING_BACK, true);
+    int64_t ms = phase_began_ms(op, PHASE_ROLLING_BACK);
 
     /* The old profile may carry data until the modem has noticed, which ends `resetting`. */
     if (!ms)
-        ms = phase_began_ms(op, PHASE_REGISTERING, false);
-    return ms ? ms : phase_began_ms(op, PHASE_RESETTING, false);
+        ms = phase_began_ms(op, PHASE_REGISTERING);
+    return ms ? ms : phase_began_ms(op, PHASE_RESETTING);
 }
 
 /* A connection that was begun over the profile which was left is dead or will be, and so is an attempt
