@@ -1,5 +1,6 @@
 #include "agent/switch/switch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/base/clock.h"
@@ -402,15 +403,14 @@ static struct intent fresh_intent(void)
 {
     struct intent intent = { .blackout_ms = -1 };
 
-    clock_boot_id(intent.boot);
+    (void)snprintf(intent.boot, sizeof intent.boot, "%s", clock_boot_id());
     return intent;
 }
 
 static bool is_same_boot(const struct intent *intent)
 {
-    char boot[INTENT_BOOT_MAX + 1];
+    const char *boot = clock_boot_id();
 
-    clock_boot_id(boot);
     return boot[0] && strcmp(boot, intent->boot) == 0;
 }
 
@@ -421,7 +421,7 @@ static struct intent carried_over(const struct intent *interrupted)
 
     if (!is_same_boot(interrupted))
         intent.data_ended_ms = 0;
-    clock_boot_id(intent.boot);
+    (void)snprintf(intent.boot, sizeof intent.boot, "%s", clock_boot_id());
     return intent;
 }
 
