@@ -485,7 +485,7 @@ static void history_of_many(void **state)
     (void)state;
     run_switch(B, NULL, 20000, ERROR_NONE);
     for (int i = 0; i < 2 * PROFILES_MAX; i++) {
-        char text[ICCID_TEXT_MAX + 1];
+        char text[32];
 
         (void)snprintf(text, sizeof text, "8988211000000%06d", i);
         assert_ok(iccid_from_text(text, strlen(text), &iccid));
