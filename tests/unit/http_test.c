@@ -26,6 +26,7 @@
 
 #define B "8949001312170061988"
 #define ENABLE "POST /v1/profiles/" B "/enable HTTP/1.1\r\nHost: lpm\r\n"
+#define LOCK "/v1/locks/switch HTTP/1.1\r\nHost: lpm\r\n"
 #define CLOSE "Connection: close\r\n\r\n"
 
 enum { READERS = 24, ANSWER_MAX = 64 * 1024 };
@@ -300,6 +301,13 @@ static const struct {
     { "another version", OPERATOR, TEXT("GET /v1/eid HTTP/2.0\r\n" CLOSE), 505, NULL },
     { "TLS", OPERATOR, TEXT("\x16\x03\x01\x02\x00\x01\x00\r\n\r\n"), 0, NULL },
     { "a space first", OPERATOR, TEXT(" /v1/eid HTTP/1.1\r\n" CLOSE), 0, NULL },
+
+    { "a PUT", OPERATOR, TEXT("PUT " LOCK "Content-Type: application/json\r\nContent-Length: 24\r\n" CLOSE "{\"holder\":\"a\",\"ttl_s\":9}"), 200, "\"holder\":\"a\"" },
+    { "a viewer's PUT", VIEWER, TEXT("PUT " LOCK "Content-Length: 0\r\n" CLOSE), 403, "\"forbidden\"" },
+    { "what was PUT", VIEWER, TEXT("GET " LOCK CLOSE), 200, "\"holder\":\"a\"" },
+    { "a DELETE", OPERATOR, TEXT("DELETE /v1/locks/switch?holder=a HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 204, "nosniff\r\n\r\n" },
+    { "what was DELETEd", VIEWER, TEXT("GET " LOCK CLOSE), 404, "\"not-found\"" },
+    { "neither PUT nor DELETE", OPERATOR, TEXT("PATCH " LOCK CLOSE), 405, "Allow: GET, HEAD, PUT, DELETE\r\n" },
 
     { "no media type", OPERATOR, TEXT(ENABLE "Content-Length: 2\r\nConnection: close\r\n\r\n{}"), 415, NULL },
     { "a bad body", OPERATOR, TEXT(ENABLE "Content-Type: application/json\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{\"x\":1.0}"), 400, "\"field\":\"x\"" },
