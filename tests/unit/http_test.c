@@ -58,7 +58,7 @@ static struct {
     struct bus *bus;
     struct state *state;
     struct reads *reads;
-    struct temp_journal journal;
+    struct temp_journal temp;
     struct operations *operations;
     struct api *api;
     struct snapshot now;
@@ -112,12 +112,11 @@ static void wire(void)
     all.bus = bus_new();
     all.state = state_new();
     all.reads = reads_new();
-    temp_journal_init(&all.journal);
-    all.operations = operations_new(all.bus, all.state, all.journal.journal);
+    temp_journal_init(&all.temp);
+    all.operations = operations_new(all.bus, all.state, all.temp.journal);
     reads_set_wake(all.reads, post, &all.read_came);
     operations_set_wake(all.operations, post, &all.operation_came);
-    all.api =
-        api_new(&all.config, all.state, all.operations, all.journal.journal, all.bus, all.reads);
+    all.api = api_new(&all.config, all.state, all.operations, all.temp.journal, all.bus, all.reads);
     assert_non_null(all.api);
 }
 
@@ -156,7 +155,7 @@ static void unwire(void)
     api_stop(all.api);
     api_free(all.api);
     operations_free(all.operations);
-    temp_journal_done(&all.journal);
+    temp_journal_done(&all.temp);
     reads_free(all.reads);
     state_free(all.state);
     bus_free(all.bus);

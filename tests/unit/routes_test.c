@@ -23,9 +23,9 @@
 #define TAG "\"1-0123456789abcdef\""
 
 static struct {
+    struct temp_journal temp;
     struct bus *bus;
     struct state *state;
-    struct temp_journal journal;
     struct routes routes;
     struct config config;
     struct config_profile profile;
@@ -63,9 +63,9 @@ static int set_up(void **state)
     all.config.device_id = device;
     all.routes.config = &all.config;
     all.routes.state = all.state;
-    temp_journal_init(&all.journal);
-    all.routes.journal = all.journal.journal;
-    all.routes.operations = operations_new(all.bus, all.state, all.routes.journal);
+    temp_journal_init(&all.temp);
+    all.routes.journal = all.temp.journal;
+    all.routes.operations = operations_new(all.bus, all.state, all.temp.journal);
     all.routes.proofs = proofs_new(all.routes.journal);
     all.now.modem = MODEM_READY;
     all.now.has_eid = all.now.has_list = all.now.has_connectivity = true;
@@ -84,7 +84,7 @@ static int tear_down(void **state)
     (void)state;
     proofs_free(all.routes.proofs);
     operations_free(all.routes.operations);
-    temp_journal_done(&all.journal);
+    temp_journal_done(&all.temp);
     state_free(all.state);
     bus_free(all.bus);
     return 0;
@@ -454,7 +454,6 @@ static void waits(void **state)
 
 static void cancel(void **state)
 {
-    const struct intent intent = { .phase = PHASE_ENABLING };
     struct call enable = call_of("POST", "/v1/profiles/" B "/enable"), call;
     char path[80];
 
@@ -470,7 +469,8 @@ static void cancel(void **state)
     enable.headers[HEADER_PREFER] = "wait=20";
     (void)ask(&enable);
     assert_true(operations_start(all.routes.operations, enable.operation));
-    assert_ok(operations_commit_to_send(all.routes.operations, enable.operation, &intent));
+    assert_ok(operations_commit_to_send(all.routes.operations, enable.operation,
+                                        &(struct intent){ .phase = PHASE_ENABLING }));
     (void)snprintf(path, sizeof path, "/v1/operations/%s/cancel", enable.operation);
     call = call_of("POST", path);
     expect(ask(&call), 409, enable.operation);
