@@ -1,0 +1,1 @@
+lpm_fuzz(journal_texts LINK lpm_operation)
