@@ -307,6 +307,22 @@ static void letters_that_are_done_with(void **state)
     }
 }
 
+/* It went on in memory while the disk failed, and is on disk now. */
+static void a_letter_that_comes_later(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    int64_t done[4];
+
+    (void)state;
+    assert_true(put_letter(o, OUTBOX_OUTCOME, "op-a", 4, 0));
+    assert_true(put_letter(o, OUTBOX_OUTCOME, "op-a", 4, 7));
+    assert_int_equal(outbox_take_done(o, 4, done), 0);
+    assert_int_equal(outbox_counts(o).rows, 1);
+    assert_int_equal(deliver(o), 7);
+    assert_int_equal(outbox_take_done(o, 4, done), 1);
+    outbox_free(o);
+}
+
 static void letters_over_the_cap(void **state)
 {
     struct outbox *o = outbox_new(4096);
@@ -588,6 +604,7 @@ int main(void)
         cmocka_unit_test(set_aside),
         cmocka_unit_test(responses_go_once),
         cmocka_unit_test(letters_that_are_done_with),
+        cmocka_unit_test(a_letter_that_comes_later),
         cmocka_unit_test(letters_over_the_cap),
         cmocka_unit_test(outcomes_beyond_memory_wait_on_disk),
         cmocka_unit_test(an_outcome_that_the_disk_did_not_take),
