@@ -1367,7 +1367,9 @@ static void a_full_disk_leaves_nothing(void **state)
 
 static void enable_waits_for_the_disk(void **state)
 {
-    struct operation op;
+    struct operation op, back;
+    struct intent intent;
+    bool has_intent;
     int64_t age_ms;
 
     (void)state;
@@ -1377,6 +1379,8 @@ static void enable_waits_for_the_disk(void **state)
     fill_disk(true);
     assert_code(send(op.id), ERROR_STORAGE_FULL);
     assert_false(now_of(op.id).sent);
+    assert_true(operations_interrupted(all.ops, &back, &has_intent, &intent));
+    assert_false(has_intent);
     assert_int_equal(now_of(op.id).state, OPERATION_RUNNING);
     fill_disk(false);
     assert_false(journal_age_of(all.temp.journal, JOURNAL_SWITCH, 1, &age_ms));
@@ -1477,6 +1481,8 @@ static void a_tick_writes_what_runs(void **state)
     assert_int_equal(back.rev, 4);
     assert_true(has_intent);
     assert_int_equal(intent.phase, PHASE_REGISTERING);
+    /* What was told on the way is told no more: the broker has newer news by then. */
+    assert_kept(1, 2, all.posted[1].payload);
     /* Or by the next change. */
     fill_disk(true);
     enter(op.id, PHASE_ATTACHING);
@@ -1676,6 +1682,47 @@ static void what_ran_is_taken_up(void **state)
     assert_int_equal(result.ms, 100 + 10000000);
 }
 
+/* Nothing of one switch is taken for the next one's, also when the disk is behind with that. */
+static void an_intent_ends_with_its_switch(void **state)
+{
+    struct operation op, back;
+    struct intent intent;
+    bool has_intent;
+
+    (void)state;
+    publish(SNAP_LIST);
+    do_switch();
+    op = accepted(B);
+    fill_disk(true);
+    assert_true(operations_start(all.ops, op.id));
+    fill_disk(false);
+    fake_clock_pass(1000);
+    assert_int_equal(operations_tick(all.ops), CLOCK_NEVER);
+    restart();
+    assert_true(operations_interrupted(all.ops, &back, &has_intent, &intent));
+    assert_string_equal(back.id, op.id);
+    assert_false(has_intent);
+}
+
+/* The door lets in one at a time; should the file have more, the newest is the one. */
+static void one_of_two_is_taken_up(void **state)
+{
+    struct operation older, newer, back;
+    int64_t expiry_ms;
+
+    (void)state;
+    publish(SNAP_LIST);
+    older = newer = accepted(B);
+    fake_clock_pass(1);
+    id_make(fake_clock.utc_ms, newer.id);
+    assert_ok(journal_write(all.temp.journal, &(struct journal_change){ .op = &newer }));
+    restart();
+    assert_true(operations_next(all.ops, &back, &expiry_ms));
+    assert_string_equal(back.id, newer.id);
+    assert_code(operations_cancel(all.ops, older.id, &back), ERROR_TOO_LATE);
+    assert_ok(operations_cancel(all.ops, newer.id, &back));
+}
+
 /* An intent that cannot be read is none, and the card's list decides. */
 static void a_lost_intent_is_none(void **state)
 {
@@ -1720,8 +1767,8 @@ static void ends_are_written_down(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
-        struct journal_result result;
-        struct operation op;
+        struct journal_result results[4];
+        struct operation op, other;
 
         print_message("%s\n", ends[i].what);
         tear_down(NULL);
@@ -1737,6 +1784,7 @@ static void ends_are_written_down(void **state)
         enter(op.id, PHASE_RESETTING);
         fake_clock_pass(12);
         operations_end(all.ops, op.id, &ends[i].end);
+        assert_ok(operations_cancel(all.ops, accepted(B).id, &other));
         restart();
         op = now_of(op.id);
         assert_int_equal(op.phase, ends[i].phase);
@@ -1745,14 +1793,14 @@ static void ends_are_written_down(void **state)
         assert_int_equal(op.problem.error.code, ends[i].end.error.code);
         assert_int_equal(op.problem.cause,
                          op.problem.error.code == ERROR_STRANDED ? ERROR_NO_DATA : ERROR_NONE);
-        assert_int_equal(journal_results(all.temp.journal, &to, 1, &result), ends[i].results);
+        assert_int_equal(journal_results(all.temp.journal, &to, 4, results), ends[i].results);
         if (ends[i].results == 0)
             continue;
-        assert_string_equal(result.to.text, B);
-        assert_int_equal(result.ms, 42);
-        assert_int_equal(result.verified, ends[i].end.verified);
-        assert_int_equal(result.code, ends[i].end.error.code);
-        assert_int_equal(result.at_utc_ms, fake_clock.utc_ms);
+        assert_string_equal(results[0].to.text, B);
+        assert_int_equal(results[0].ms, 42);
+        assert_int_equal(results[0].verified, ends[i].end.verified);
+        assert_int_equal(results[0].code, ends[i].end.error.code);
+        assert_int_equal(results[0].at_utc_ms, fake_clock.utc_ms);
     }
 }
 
@@ -1897,6 +1945,8 @@ int main(void)
         TEST(what_has_ended_is_known_by_its_key),
         TEST(a_reboot_leaves_what_is_left),
         TEST(what_ran_is_taken_up),
+        TEST(an_intent_ends_with_its_switch),
+        TEST(one_of_two_is_taken_up),
         TEST(a_lost_intent_is_none),
         TEST(ends_are_written_down),
         TEST(only_changes_are_told),
