@@ -113,7 +113,7 @@ static void what_is_corrupt_is_set_aside(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
         print_message("%s\n", damages[i].what);
-        place_set_up(NULL);
+        place_begin_anew();
         place_open();
         put_some();
         place_close();
@@ -129,9 +129,7 @@ static void what_is_corrupt_is_set_aside(void **state)
         place_open();
         assert_false(journal_began_empty(place.journal));
         assert_true(place_has(99));
-        place_tear_down(NULL);
     }
-    place_set_up(NULL);
 }
 
 static void names_differ_while_the_clock_stands(void **state)
@@ -586,7 +584,9 @@ static void a_sick_disk(void **state)
         struct error e;
 
         print_message("%s\n", sick[i].what);
-        sick_set_up(NULL);
+        disk.error = 0;
+        disk.until_reserve = false;
+        place_begin_anew();
         letters.items[0].kept = true;
         place_open();
         place_put(1, OPERATION_SUCCEEDED);
@@ -612,9 +612,7 @@ static void a_sick_disk(void **state)
         assert_int_equal(letters.items[0].number, 1);
         place_open();
         assert_true(place_has(1) && place_has(9) && place_has(81) && !place_has(10));
-        sick_tear_down(NULL);
     }
-    sick_set_up(NULL);
 }
 
 static const struct {
@@ -639,7 +637,9 @@ static void the_reserve_is_for_switches(void **state)
         struct operation back;
 
         print_message("%s\n", reserved[i].what);
-        sick_set_up(NULL);
+        disk.error = 0;
+        disk.until_reserve = false;
+        place_begin_anew();
         op.started_utc_ms = reserved[i].ran ? BORN_MS : 0;
         place_open();
         assert_true(is_there("journal.reserve"));
@@ -657,9 +657,7 @@ static void the_reserve_is_for_switches(void **state)
         fake_clock_pass(1000);
         place_put(3, OPERATION_ACCEPTED);
         assert_true(is_there("journal.reserve"));
-        sick_tear_down(NULL);
     }
-    sick_set_up(NULL);
 }
 
 /* What a broken disk wants is not space. */

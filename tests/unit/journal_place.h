@@ -98,6 +98,13 @@ static inline int place_tear_down(void **state)
     return 0;
 }
 
+/* Between the rows of a table. */
+static inline void place_begin_anew(void)
+{
+    place_tear_down(NULL);
+    place_set_up(NULL);
+}
+
 static inline struct journal *place_open(void)
 {
     place_close();

@@ -439,7 +439,7 @@ static void old_operations_go(void **state)
         char sql[1024];
 
         print_message("%s\n", old[i].what);
-        place_set_up(NULL);
+        place_begin_anew();
         fake_clock.now_ms = 100 * DAY_MS;
         place_open();
         (void)snprintf(sql, sizeof sql,
@@ -453,9 +453,7 @@ static void old_operations_go(void **state)
         assert_int_equal(place_ask("SELECT count(*) FROM operations"), old[i].left);
         if (old[i].left > 0 && old[i].count > 10000) /* the newest are those that stay */
             assert_int_equal(place_ask("SELECT max(seq) FROM operations"), old[i].count);
-        place_tear_down(NULL);
     }
-    place_set_up(NULL);
 }
 
 /* Not with each write. */
