@@ -1,1 +1,2 @@
-lpm_fuzz(journal_texts LINK lpm_operation)
+lpm_fuzz(store LINK lpm_operation)
+lpm_fuzz(intent LINK lpm_operation)
