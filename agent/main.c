@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "agent/base/log.h"
+#include "agent/operation/journal.h"
 #include "agent/operation/operations.h"
+#include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
 #include "agent/state/snapshot.h"
@@ -42,7 +44,8 @@ static const char usage[] =
     "      --version       print the version and end\n"
     "  -h, --help          print this and end\n"
     "\n"
-    "SIGHUP reads the configuration again (log, telemetry). SIGTERM and SIGINT stop it, within 10 "
+    "SIGHUP reads the configuration again (log, telemetry, limits of switches). SIGTERM and SIGINT "
+    "stop it, within 10 "
     "s. Exit status: 0 stopped, 1 could not start,\n"
     "2 wrong option, 78 wrong configuration.\n";
 
@@ -56,6 +59,8 @@ struct agent {
     struct bus *bus;
     struct state *state;
     struct reads *reads;
+    struct broker *broker;
+    struct journal *journal;
     struct operations *operations;
     struct worker *worker;
     struct api *api;
@@ -157,8 +162,7 @@ static int take_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* One level, as a bare system lacks it. It keeps what a restart should not forget; nothing that the
- * agent could not do without. */
+/* One level, as a bare system lacks it. It keeps what a restart must not forget; reads go on without. */
 static void prepare_state_dir(const char *path)
 {
     int wrong = mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : errno;
@@ -169,9 +173,40 @@ static void prepare_state_dir(const char *path)
     if (fd >= 0)
         (void)close(fd);
     if (wrong)
-        log_warning("folder cannot be made or written, going on without keeping anything",
+        log_warning("folder cannot be made or written, refusing switches until it can",
                     LOG_STR("key", "state_dir"), LOG_STR("path", path),
                     LOG_STR("error", strerror(wrong)));
+}
+
+static bool build_doors(struct agent *agent)
+{
+    const struct mqtt_parts parts = { .config = agent->config,
+                                      .state = agent->state,
+                                      .operations = agent->operations,
+                                      .journal = agent->journal,
+                                      .broker = agent->broker,
+                                      .bus = agent->bus,
+                                      .reads = agent->reads };
+
+    agent->api = api_new(agent->config, agent->state, agent->operations, agent->journal, agent->bus,
+                         agent->reads);
+    if (agent->config->mqtt.uri)
+        agent->mqtt = mqtt_new(&parts);
+    return agent->api && (agent->mqtt || !agent->config->mqtt.uri);
+}
+
+static bool build_worker(struct agent *agent)
+{
+    const struct worker_parts parts = { .config = agent->config,
+                                        .state = agent->state,
+                                        .reads = agent->reads,
+                                        .operations = agent->operations,
+                                        .journal = agent->journal,
+                                        .broker = agent->broker,
+                                        .bus = agent->bus };
+
+    agent->worker = worker_new(&parts);
+    return agent->worker != NULL;
 }
 
 /* False: memory or descriptors are out. */
@@ -180,18 +215,12 @@ static bool build(struct agent *agent)
     agent->bus = bus_new();
     agent->state = state_new();
     agent->reads = reads_new();
-    if (!agent->bus || !agent->state || !agent->reads)
+    agent->broker = broker_new();
+    agent->journal = journal_new(agent->config->state_dir);
+    if (!agent->bus || !agent->state || !agent->reads || !agent->broker || !agent->journal)
         return false;
-    agent->operations = operations_new(agent->bus, agent->state);
-    if (!agent->operations)
-        return false;
-    agent->worker =
-        worker_new(agent->config, agent->state, agent->reads, agent->operations, agent->bus);
-    agent->api = api_new(agent->config, agent->state, agent->operations, agent->bus, agent->reads);
-    if (agent->config->mqtt.uri)
-        agent->mqtt =
-            mqtt_new(agent->config, agent->state, agent->operations, agent->bus, agent->reads);
-    return agent->worker && agent->api && (agent->mqtt || !agent->config->mqtt.uri);
+    agent->operations = operations_new(agent->bus, agent->state, agent->journal);
+    return agent->operations && build_worker(agent) && build_doors(agent);
 }
 
 /* The doors first: a client that comes at once is told that the modem is not ready yet. */
@@ -212,6 +241,8 @@ static void destroy(struct agent *agent)
     api_free(agent->api);
     worker_free(agent->worker);
     operations_free(agent->operations);
+    journal_free(agent->journal);
+    broker_free(agent->broker);
     reads_free(agent->reads);
     state_free(agent->state);
     bus_free(agent->bus);
@@ -230,7 +261,7 @@ static void reload(struct agent *agent, const char *path)
     log_set(config->log.level, config->log.format, config->log.identities);
     worker_reload(agent->worker, config);
     config_free(config);
-    log_info("configuration reloaded (log, telemetry); other keys wait for a restart",
+    log_info("configuration reloaded (log, telemetry, limits); other keys wait for a restart",
              LOG_STR("path", path));
 }
 
@@ -269,6 +300,7 @@ static int run(struct config *config, const char *path)
     int signals = take_signals();
     struct error e;
 
+    prepare_state_dir(config->state_dir);
     if (signals < 0 || !build(&agent)) {
         log_err("out of memory or descriptors, cannot start");
         destroy(&agent);
@@ -276,7 +308,6 @@ static int run(struct config *config, const char *path)
     }
     log_info("starting", LOG_STR("version", LPM_VERSION), LOG_STR("device", config->device_id));
     config_pending_each(config, log_pending, NULL);
-    prepare_state_dir(config->state_dir);
     e = start(&agent);
     if (e.code)
         log_err("cannot start", LOG_ERR(&e));

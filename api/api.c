@@ -8,10 +8,12 @@
 #include "agent/state/bus.h"
 #include "api/door.h"
 #include "api/http.h"
+#include "api/proofs.h"
 #include "config/config.h"
 
 struct api {
     const struct config *config;
+    struct proofs *proofs;
     struct http *http;
     struct auth_tokens tokens;
     struct door_file socket, view_socket;
@@ -21,21 +23,31 @@ static void on_event(void *ctx, enum bus_event event, const void *data)
 {
     struct api *api = ctx;
 
-    if (event == BUS_OPERATION && operation_has_ended(data))
-        http_post_end(api->http);
+    /* What the disk did not take at once is there when it recovers. */
+    if (event == BUS_JOURNAL)
+        proofs_forget(api->proofs);
+    if (event != BUS_OPERATION || !operation_has_ended(data))
+        return;
+    proofs_forget(api->proofs);
+    http_post_end(api->http);
 }
 
 struct api *api_new(const struct config *config, struct state *state, struct operations *operations,
-                    struct bus *bus, struct reads *reads)
+                    struct journal *journal, struct bus *bus, struct reads *reads)
 {
-    const struct routes routes = { .config = config, .state = state, .operations = operations };
+    struct routes routes = {
+        .config = config, .state = state, .operations = operations, .journal = journal
+    };
     struct api *api = calloc(1, sizeof *api);
 
     if (!api)
         return NULL;
     api->config = config;
-    api->http = http_new(&routes, reads);
+    routes.proofs = api->proofs = proofs_new(journal);
+    if (api->proofs)
+        api->http = http_new(&routes, reads);
     if (!api->http) {
+        proofs_free(api->proofs);
         free(api);
         return NULL;
     }
@@ -125,5 +137,6 @@ void api_free(struct api *api)
         return;
     api_stop(api);
     http_free(api->http);
+    proofs_free(api->proofs);
     free(api);
 }

@@ -6,6 +6,7 @@
 
 struct bus;
 struct config;
+struct journal;
 struct operations;
 struct state;
 struct reads;
@@ -13,7 +14,7 @@ struct api;
 
 /* Keeps all of them; listens on the bus (so before the first thread). NULL: no memory. */
 struct api *api_new(const struct config *config, struct state *state, struct operations *operations,
-                    struct bus *bus, struct reads *reads);
+                    struct journal *journal, struct bus *bus, struct reads *reads);
 /* Opens the doors and begins to serve. An error names the door. */
 MUST_CHECK struct error api_start(struct api *api);
 /* After the worker has stopped and all readers are answered: ends what is open (waiters get what there

@@ -1,17 +1,26 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "agent/base/error.h"
+#include "agent/operation/lock.h"
 #include "agent/operation/operation.h"
 
-/* What stands in the bodies of requests. Pure. All fields are optional, so is the body; what is not
- * known, of another type or out of range is ERROR_INVALID_REQUEST and names the field. */
+/* What stands in the bodies of requests. Pure. What is not known, of another type or out of range is
+ * ERROR_INVALID_REQUEST and names the field; on failure *ret is as before. */
 
 enum { BODY_MAX = 16 * 1024 };
 
-/* POST …/enable: fills in reason, ttl_s, expect_enabled and force; *ret is as before on failure. */
+/* POST …/enable: fills in reason, ttl_s, expect_enabled, force and confirm_s. All are optional, so
+ * is the body. */
 MUST_CHECK struct error body_parse_enable(const char *text, size_t len,
                                           struct operation_request *ret);
+/* PUT of a lock: all but the reason has to be there. */
+MUST_CHECK struct error body_parse_lock(const char *text, size_t len,
+                                        struct operation_lock_request *ret);
+/* 1 to OPERATION_HOLDER_MAX of printable ASCII, which a query can also carry. */
+bool body_is_holder(const char *text);
+
 /* A call that takes nothing: no body, or {}. */
 MUST_CHECK struct error body_parse_nothing(const char *text, size_t len);

@@ -21,6 +21,19 @@ void answer_add_header(struct answer *answer, const char *name, const char *form
     answer->header_count++;
 }
 
+void answer_json(struct answer *ret, unsigned status, cJSON *json)
+{
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+
+    cJSON_Delete(json);
+    if (text) {
+        ret->status = status;
+        ret->body = text;
+        return;
+    }
+    answer_error(ret, error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, 0, "no memory for the answer"));
+}
+
 void answer_problem_as(struct answer *answer, const struct problem *problem, unsigned status)
 {
     const struct problem complete = problem_complete(*problem);

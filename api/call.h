@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <cjson/cJSON.h>
+
 #include "agent/base/error.h"
 #include "agent/base/id.h"
 #include "agent/operation/operation.h"
@@ -65,6 +67,8 @@ struct answer {
 /* Cut at ANSWER_VALUE_MAX; more than ANSWER_HEADERS_MAX is a broken invariant. */
 void answer_add_header(struct answer *answer, const char *name, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* Takes `json`; NULL, or one that cannot be printed: no memory, which it then says. */
+void answer_json(struct answer *answer, unsigned status, cJSON *json);
 /* Makes `answer` the problem's, with its status and headers. */
 void answer_problem(struct answer *answer, const struct problem *problem);
 /* The same with another status than the code's own. */

@@ -1,6 +1,7 @@
 #include "api/router.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -8,12 +9,16 @@
 
 enum { SEGMENTS_MAX = 4 };
 
+/* What is called by several methods has a row for each, one behind the other; that of GET, which goes
+ * for HEAD too, comes first. */
 static const struct row {
     enum route route;
     /* "{}" takes any segment that is not empty. */
     const char *segments[SEGMENTS_MAX + 1];
     const char *query[ROUTER_QUERY_MAX];
-    bool posts, is_open;
+    /* NULL: GET. All others change something. */
+    const char *method;
+    bool is_open;
 } rows[] = {
     // clang-format off
     { ROUTE_HEALTHZ, { "healthz" }, .is_open = true },
@@ -21,10 +26,15 @@ static const struct row {
     { ROUTE_EID, { "v1", "eid" } },
     { ROUTE_PROFILES, { "v1", "profiles" } },
     { ROUTE_PROFILE, { "v1", "profiles", "{}" } },
-    { ROUTE_ENABLE, { "v1", "profiles", "{}", "enable" }, .posts = true },
+    { ROUTE_ENABLE, { "v1", "profiles", "{}", "enable" }, .method = "POST" },
+    { ROUTE_PLAN, { "v1", "profiles", "{}", "plan" } },
     { ROUTE_OPERATIONS, { "v1", "operations" }, .query = { "state", "limit", "before" } },
     { ROUTE_OPERATION, { "v1", "operations", "{}" } },
-    { ROUTE_CANCEL, { "v1", "operations", "{}", "cancel" }, .posts = true },
+    { ROUTE_CANCEL, { "v1", "operations", "{}", "cancel" }, .method = "POST" },
+    { ROUTE_CONFIRM, { "v1", "operations", "{}", "confirm" }, .method = "POST" },
+    { ROUTE_LOCK, { "v1", "locks", "switch" } },
+    { ROUTE_LOCK_PUT, { "v1", "locks", "switch" }, .method = "PUT" },
+    { ROUTE_LOCK_DELETE, { "v1", "locks", "switch" }, .query = { "holder", "force" }, .method = "DELETE" },
     { ROUTE_CONNECTIVITY, { "v1", "connectivity" }, .query = { "since" } },
     { ROUTE_STEERING, { "v1", "steering" } },
     { ROUTE_INFO, { "v1", "info" } },
@@ -105,12 +115,33 @@ static bool fits(const struct row *row, const struct segments *path, const char 
     return true;
 }
 
-static const struct row *find_row(const struct segments *path, const char **ret_param)
+static bool takes(const struct row *row, const char *method)
 {
-    for (size_t i = 0; !path->too_much && i < ARRAY_LEN(rows); i++)
-        if (fits(&rows[i], path, ret_param))
+    return row->method ? strcmp(row->method, method) == 0
+                       : strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+/* The row of the path and the method. Where the path does not take the method: its first one, and
+ * `ret_allow` says what it takes. NULL: no such path. */
+static const struct row *find_row(const struct segments *path, const char *method,
+                                  const char **ret_param, char ret_allow[ROUTER_ALLOW_MAX + 1])
+{
+    const struct row *first = NULL;
+
+    for (size_t i = 0; !path->too_much && i < ARRAY_LEN(rows); i++) {
+        size_t n = strlen(ret_allow);
+
+        if (!fits(&rows[i], path, ret_param))
+            continue;
+        if (takes(&rows[i], method)) {
+            ret_allow[0] = '\0';
             return &rows[i];
-    return NULL;
+        }
+        first = first ? first : &rows[i];
+        (void)snprintf(ret_allow + n, ROUTER_ALLOW_MAX + 1 - n, "%s%s", n > 0 ? ", " : "",
+                       rows[i].method ? rows[i].method : "GET, HEAD");
+    }
+    return first;
 }
 
 static bool knows(const struct row *row, const char *name)
@@ -173,16 +204,6 @@ static const char *take_authority(const char *target, struct route_match *ret)
     return target[7 + len] == '\0' ? "/" : target + 7 + len;
 }
 
-static struct error check_method(const struct row *row, const char *method, struct route_match *ret)
-{
-    if (row->posts ? strcmp(method, "POST") == 0
-                   : strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
-        return ERROR_OK;
-    ret->allow = row->posts ? "POST" : "GET, HEAD";
-    return error_make(ERROR_IN_AGENT, ERROR_METHOD_NOT_ALLOWED, 0, "this takes %s only",
-                      ret->allow);
-}
-
 struct error router_match(const char *method, const char *target, struct route_match *ret)
 {
     struct segments path = { 0 };
@@ -200,15 +221,17 @@ struct error router_match(const char *method, const char *target, struct route_m
     e = split(target, (size_t)(query - target), &path);
     if (e.code)
         return e;
-    row = find_row(&path, &param);
+    row = find_row(&path, method, &param, ret->allow);
     if (!row)
         return error_make(ERROR_IN_AGENT, ERROR_NOT_FOUND, 0, "there is nothing at this path");
     ret->route = row->route;
-    ret->changes = row->posts;
+    ret->changes = row->method != NULL;
     ret->is_open = row->is_open;
     memcpy(ret->param, param, strlen(param) + 1);
-    e = check_method(row, method, ret);
-    return e.code || !*query ? e : parse_query(row, query + 1, ret);
+    if (ret->allow[0])
+        return error_make(ERROR_IN_AGENT, ERROR_METHOD_NOT_ALLOWED, 0, "this takes %s only",
+                          ret->allow);
+    return *query ? parse_query(row, query + 1, ret) : ERROR_OK;
 }
 
 const char *router_query(const struct route_match *match, const char *name)

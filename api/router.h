@@ -16,9 +16,14 @@ enum route {
     ROUTE_PROFILES,
     ROUTE_PROFILE,
     ROUTE_ENABLE,
+    ROUTE_PLAN,
     ROUTE_OPERATIONS,
     ROUTE_OPERATION,
     ROUTE_CANCEL,
+    ROUTE_CONFIRM,
+    ROUTE_LOCK,
+    ROUTE_LOCK_PUT,
+    ROUTE_LOCK_DELETE,
     ROUTE_CONNECTIVITY,
     ROUTE_STEERING,
     ROUTE_INFO,
@@ -31,6 +36,7 @@ enum {
     ROUTER_NAME_MAX = 32,
     ROUTER_VALUE_MAX = 64,
     ROUTER_QUERY_MAX = 4,
+    ROUTER_ALLOW_MAX = 31,
 };
 
 struct route_match {
@@ -48,8 +54,8 @@ struct route_match {
     } query[ROUTER_QUERY_MAX];
     /* The host of a target in absolute form (RFC 9112 3.2.2), which counts more than Host; else "". */
     char authority[ROUTER_AUTHORITY_MAX + 1];
-    /* For the header Allow of ERROR_METHOD_NOT_ALLOWED: "GET, HEAD"; else NULL. */
-    const char *allow;
+    /* For the header Allow of ERROR_METHOD_NOT_ALLOWED: "GET, HEAD"; else "". */
+    char allow[ROUTER_ALLOW_MAX + 1];
 };
 
 /* ERROR_NOT_FOUND, ERROR_METHOD_NOT_ALLOWED, ERROR_INVALID_REQUEST (names an unknown or repeated

@@ -6,30 +6,19 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
+#include "agent/operation/journal.h"
 #include "agent/operation/operations.h"
+#include "agent/operation/plan.h"
 #include "agent/state/etag.h"
 #include "agent/state/reads.h"
 #include "agent/state/render.h"
 #include "agent/state/snapshot.h"
 #include "api/body.h"
-#include "api/problem.h"
+#include "api/lock_routes.h"
+#include "api/proofs.h"
 #include "config/config.h"
 
 enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 100 };
-
-/* Takes `json`; NULL, or one that cannot be printed: no memory. */
-static void answer_json(struct answer *ret, unsigned status, cJSON *json)
-{
-    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
-
-    cJSON_Delete(json);
-    if (text) {
-        ret->status = status;
-        ret->body = text;
-        return;
-    }
-    answer_error(ret, error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, 0, "no memory for the answer"));
-}
 
 /* {"name":item}; takes `item`. */
 static cJSON *object_of(const char *name, cJSON *item)
@@ -61,6 +50,45 @@ static const char *label_of(const void *ctx, const struct iccid *iccid)
     const struct config_profile *row = config_profile_find(ctx, iccid);
 
     return row ? row->label : NULL;
+}
+
+/* Adds what earlier switches say of a row; takes `json`. */
+static cJSON *add_proofs(cJSON *json, const struct routes *routes, const struct profile *row)
+{
+    char at[CLOCK_TEXT_LEN + 1];
+    struct history history;
+
+    if (!json || !row->has_iccid)
+        return json;
+    proofs_find(routes->proofs, &row->iccid, &history);
+    clock_to_text(history.proven_utc_ms, at);
+    if ((!history.has_proven || cJSON_AddStringToObject(json, "proven_at", at)) &&
+        (!history.last_error ||
+         cJSON_AddStringToObject(json, "last_error", error_code_name(history.last_error))))
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+static cJSON *profile_to_json(const struct routes *routes, const struct profile *row)
+{
+    return add_proofs(render_profile(row, label_of, routes->config), routes, row);
+}
+
+static cJSON *profiles_to_json(const struct routes *routes, const struct profile_list *list)
+{
+    cJSON *rows = cJSON_CreateArray();
+
+    for (size_t i = 0; rows && i < list->count; i++) {
+        cJSON *row = profile_to_json(routes, &list->rows[i]);
+
+        if (row && cJSON_AddItemToArray(rows, row))
+            continue;
+        cJSON_Delete(row);
+        cJSON_Delete(rows);
+        rows = NULL;
+    }
+    return rows;
 }
 
 /* --- reads --- */
@@ -108,8 +136,7 @@ static void get_profiles(const struct routes *routes, const struct snapshot *now
     if (if_none_match && etag_fits(if_none_match, now->etag, ETAG_WEAK))
         ret->status = 304;
     else
-        answer_json(ret, 200,
-                    object_of("profiles", render_profiles(&now->list, label_of, routes->config)));
+        answer_json(ret, 200, object_of("profiles", profiles_to_json(routes, &now->list)));
     if (ret->is_problem)
         return;
     answer_add_header(ret, "ETag", "%s", now->etag);
@@ -130,8 +157,9 @@ static struct error profile_not_found(void)
     return error_make(ERROR_IN_AGENT, ERROR_PROFILE_NOT_FOUND, 0, "the card has no such profile");
 }
 
-static void get_profile(const struct routes *routes, const struct snapshot *now, struct call *call,
-                        struct answer *ret)
+/* The row that the path names. NULL: `ret` says what to wait for, or why there is none. */
+static const struct profile *find_profile(struct call *call, const struct snapshot *now,
+                                          struct answer *ret)
 {
     const struct profile *row;
     struct profile_ref ref;
@@ -139,16 +167,24 @@ static void get_profile(const struct routes *routes, const struct snapshot *now,
 
     if (e.code) {
         answer_error(ret, e);
-        return;
+        return NULL;
     }
     if (!can_answer(call, now, now->has_list, READ_PROFILES, ret))
-        return;
+        return NULL;
     row = profile_find(&now->list, &ref);
-    if (!row) {
+    if (!row)
         answer_error(ret, profile_not_found());
+    return row;
+}
+
+static void get_profile(const struct routes *routes, const struct snapshot *now, struct call *call,
+                        struct answer *ret)
+{
+    const struct profile *row = find_profile(call, now, ret);
+
+    if (!row)
         return;
-    }
-    answer_json(ret, 200, render_profile(row, label_of, routes->config));
+    answer_json(ret, 200, profile_to_json(routes, row));
     if (!ret->is_problem)
         add_age(ret, now->list_at_ms);
 }
@@ -200,9 +236,10 @@ static void get_ready(const struct routes *routes, const struct snapshot *now, s
 
 static cJSON *abilities(void)
 {
-    static const char *const names[] = { "eid",         "profiles",    "enable",         "wait",
-                                         "if-match",    "idempotency", "expect-enabled", "cancel",
-                                         "connectivity" };
+    static const char *const names[] = { "eid",          "profiles",    "enable",         "wait",
+                                         "if-match",     "idempotency", "expect-enabled", "cancel",
+                                         "connectivity", "plan",        "confirm",        "lock",
+                                         "force" };
 
     return cJSON_CreateStringArray(names, (int)ARRAY_LEN(names));
 }
@@ -332,16 +369,18 @@ static void get_operations(const struct routes *routes, const struct snapshot *n
         answer_add_header(ret, "Cache-Control", "no-store");
 }
 
-static void post_cancel(const struct routes *routes, const struct snapshot *now, struct call *call,
-                        struct answer *ret)
+typedef struct error (*operations_change)(struct operations *ops, const char *id,
+                                          struct operation *ret);
+
+static void change_operation(const struct routes *routes, const struct call *call,
+                             operations_change change, struct answer *ret)
 {
     struct problem problem = { 0 };
     struct operation op;
 
-    (void)now;
     problem.error = body_parse_nothing(call->body, call->body_len);
     if (!problem.error.code) {
-        problem.error = operations_cancel(routes->operations, call->match.param, &op);
+        problem.error = change(routes->operations, call->match.param, &op);
         if (problem.error.code == ERROR_TOO_LATE)
             memcpy(problem.operation, call->match.param, sizeof problem.operation);
     }
@@ -349,6 +388,73 @@ static void post_cancel(const struct routes *routes, const struct snapshot *now,
         answer_problem(ret, &problem);
     else
         answer_operation(ret, &op, 200);
+}
+
+static void post_cancel(const struct routes *routes, const struct snapshot *now, struct call *call,
+                        struct answer *ret)
+{
+    (void)now;
+    change_operation(routes, call, operations_cancel, ret);
+}
+
+static void post_confirm(const struct routes *routes, const struct snapshot *now, struct call *call,
+                         struct answer *ret)
+{
+    (void)now;
+    change_operation(routes, call, operations_confirm, ret);
+}
+
+/* --- plan --- */
+
+/* The operation that waits or runs. */
+static bool find_active(struct operations *operations, struct operation *ret)
+{
+    return operations_list(operations, OPERATION_RUNNING, NULL, 1, ret) > 0 ||
+           operations_list(operations, OPERATION_ACCEPTED, NULL, 1, ret) > 0;
+}
+
+static const char *verify_name(enum config_verify verify)
+{
+    static const char *const names[] = {
+        [CONFIG_VERIFY_AUTO] = "auto",         [CONFIG_VERIFY_REGISTERED] = "registered",
+        [CONFIG_VERIFY_ATTACHED] = "attached", [CONFIG_VERIFY_REACHABLE] = "reachable",
+        [CONFIG_VERIFY_BROKER] = "broker",
+    };
+    return names[verify];
+}
+
+static void get_plan(const struct routes *routes, const struct snapshot *now, struct call *call,
+                     struct answer *ret)
+{
+    const struct profile *row = find_profile(call, now, ret);
+    struct plan_facts facts = {
+        .list = &now->list,
+        .target = row,
+        .switching = now->switching,
+        .trouble = now->trouble,
+        .modem_absent = now->modem != MODEM_READY,
+        .verify = verify_name(routes->config->switching.verify),
+        .rolls_back = routes->config->switching.rollback,
+    };
+    struct operation_lock lock;
+    struct operation active;
+    struct plan plan;
+
+    if (!row)
+        return;
+    facts.active = find_active(routes->operations, &active) ? &active : NULL;
+    facts.lock = operations_get_lock(routes->operations, &lock) ? &lock : NULL;
+    facts.cooldown_ms = operations_cooldown_ms(routes->operations);
+    facts.disk = journal_check(routes->journal);
+    facts.budget_ms = operations_budget_ms(routes->operations);
+    if (row->has_iccid) {
+        facts.label = label_of(routes->config, &row->iccid);
+        proofs_find(routes->proofs, &row->iccid, &facts.history);
+    }
+    plan_make(&facts, &plan);
+    answer_json(ret, 200, plan_to_json(&plan));
+    if (!ret->is_problem)
+        answer_add_header(ret, "Cache-Control", "no-store");
 }
 
 /* --- enable --- */
@@ -459,9 +565,14 @@ static const handler handlers[] = {
     [ROUTE_PROFILES] = get_profiles,
     [ROUTE_PROFILE] = get_profile,
     [ROUTE_ENABLE] = post_enable,
+    [ROUTE_PLAN] = get_plan,
     [ROUTE_OPERATIONS] = get_operations,
     [ROUTE_OPERATION] = get_operation,
     [ROUTE_CANCEL] = post_cancel,
+    [ROUTE_CONFIRM] = post_confirm,
+    [ROUTE_LOCK] = lock_routes_get,
+    [ROUTE_LOCK_PUT] = lock_routes_put,
+    [ROUTE_LOCK_DELETE] = lock_routes_delete,
     [ROUTE_CONNECTIVITY] = get_connectivity,
     [ROUTE_STEERING] = get_steering,
     [ROUTE_INFO] = get_info,

@@ -6,7 +6,9 @@
  * for. */
 
 struct config;
+struct journal;
 struct operations;
+struct proofs;
 struct state;
 
 /* All are kept. */
@@ -14,6 +16,8 @@ struct routes {
     const struct config *config;
     struct state *state;
     struct operations *operations;
+    struct journal *journal;
+    struct proofs *proofs;
 };
 
 /* Begins, or goes on after what `call` waited for is there (or its time is over). `ret` is set in

@@ -39,6 +39,13 @@ int64_t backoff_longest_ms(struct backoff *b, uint32_t chance)
     return b->max_ms - part_of(b->max_ms / 2, chance);
 }
 
+int64_t backoff_hurried_ms(bool refused, uint32_t chance)
+{
+    int64_t longest = refused ? BACKOFF_HURRIED_REFUSED_MS : BACKOFF_HURRIED_MS;
+
+    return longest - part_of(longest / 2, chance);
+}
+
 void backoff_ended(struct backoff *b, int64_t held_ms)
 {
     if (held_ms >= BACKOFF_HELD_MS)

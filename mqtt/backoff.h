@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* When to try to connect again: full jitter, so that a fleet that lost one broker does not return
@@ -11,6 +12,9 @@ enum {
     BACKOFF_HELD_MS = 60000,
     /* When registration has returned: the next try comes within this. */
     BACKOFF_SOON_MS = 2000,
+    /* While a switch hangs on it: the longest wait, and the one of what waiting does not cure. */
+    BACKOFF_HURRIED_MS = 4000,
+    BACKOFF_HURRIED_REFUSED_MS = 16000,
 };
 
 struct backoff {
@@ -25,5 +29,7 @@ int64_t backoff_ceiling_ms(const struct backoff *b);
 int64_t backoff_next_ms(struct backoff *b, uint32_t chance);
 /* For what waiting does not cure (bad credentials): in the upper half of the longest wait. */
 int64_t backoff_longest_ms(struct backoff *b, uint32_t chance);
+/* While a switch hangs on it: in the upper half of the longest wait of that; not counted. */
+int64_t backoff_hurried_ms(bool refused, uint32_t chance);
 /* A connection ended that had held for `held_ms`. */
 void backoff_ended(struct backoff *b, int64_t held_ms);

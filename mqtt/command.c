@@ -147,16 +147,16 @@ static struct error take_force(const cJSON *json, const struct command_rules *ru
     return named("force", e);
 }
 
-static struct error refuse_confirm(const cJSON *json)
+static struct error take_confirm(const cJSON *json, const struct command_rules *rules, int64_t *ret)
 {
-    int64_t confirm_s = 0;
     bool has_confirm = false;
     struct error e =
-        json_get_int(json, "confirm_s", CONFIRM_MIN_S, CONFIRM_MAX_S, &confirm_s, &has_confirm);
+        json_get_int(json, "confirm_s", CONFIRM_MIN_S, CONFIRM_MAX_S, ret, &has_confirm);
 
-    if (e.code || !has_confirm)
+    if (e.code || has_confirm || !rules->needs_confirm)
         return e;
-    return error_field("confirm_s", "not supported by this version");
+    return error_field("confirm_s", "has to be given: the link to the broker proves nothing here, "
+                                    "and there are no probe.targets");
 }
 
 static struct error take_request(const cJSON *json, const struct command_rules *rules,
@@ -173,7 +173,7 @@ static struct error take_request(const cJSON *json, const struct command_rules *
     if (!e.code)
         e = take_expect(json, ret);
     if (!e.code)
-        e = refuse_confirm(json);
+        e = take_confirm(json, rules, &ret->confirm_s);
     if (!e.code)
         e = take_force(json, rules, &ret->force);
     return e;

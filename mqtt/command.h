@@ -24,6 +24,8 @@ struct command_rules {
     /* mqtt.commands, mqtt.force */
     unsigned commands;
     bool force;
+    /* An enable has to bring confirm_s: nothing else would prove that the device is not lost. */
+    bool needs_confirm;
     bool clock_is_set;
     int64_t now_utc_ms;
 };

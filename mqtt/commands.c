@@ -224,41 +224,15 @@ static void respond_to_waiters(struct commands *c, const struct operation *ended
         respond(c, &r, payload);
 }
 
-static enum outbox_class class_of(const struct operation *op, bool again)
-{
-    if (again)
-        return OUTBOX_ANSWER;
-    if (!operation_has_ended(op))
-        return OUTBOX_STATUS;
-    return op->started_utc_ms ? OUTBOX_OUTCOME : OUTBOX_ANSWER;
-}
-
-/* On the status topic of `id`, the sender's or the operation's. Takes `payload`. */
-static void say_status(struct commands *c, const struct operation *op, const char *id, bool again,
-                       char *payload)
-{
-    char topic[TOPICS_MAX];
-    const struct outbox_message message = {
-        .class = class_of(op, again),
-        .topic = topic,
-        .operation = op->id,
-        .rev = op->rev,
-    };
-
-    topics_status(c->base, CONFIG_COMMAND_ENABLE_PROFILE, id, topic);
-    post_say(c->post, &message, payload);
-}
-
-void commands_tell(struct commands *c, const struct operation *op, bool again)
+void commands_tell(struct commands *c, const struct operation *op)
 {
     char *payload;
 
-    if (op->request.channel != CHANNEL_MQTT)
+    if (op->request.channel != CHANNEL_MQTT || !operation_has_ended(op))
         return;
     payload = messages_operation(op);
-    if (operation_has_ended(op))
-        respond_to_waiters(c, op, payload);
-    say_status(c, op, op->request.request, again, payload);
+    respond_to_waiters(c, op, payload);
+    free(payload);
 }
 
 static struct command_rules rules_of(const struct commands *c)
@@ -266,6 +240,8 @@ static struct command_rules rules_of(const struct commands *c)
     return (struct command_rules){
         .commands = c->config->mqtt.commands,
         .force = c->config->mqtt.force,
+        .needs_confirm =
+            c->config->mqtt.link == CONFIG_LINK_OTHER && c->config->probe.target_count == 0,
         .clock_is_set = clock_is_set(),
         .now_utc_ms = clock_utc_ms(),
     };
@@ -293,7 +269,7 @@ static void promise_end(struct commands *c, const struct operation *op, const st
     free(payload);
 }
 
-/* The status is told by the bus, also of a refusal that is remembered and of what came again. */
+/* The status is told by its letter, also of a refusal that is remembered and of what came again. */
 static void enable(struct commands *c, const struct topics_command *t,
                    const struct command_message *m, const struct response *r)
 {
@@ -307,7 +283,7 @@ static void enable(struct commands *c, const struct topics_command *t,
         refuse_error(c, t, r, e);
     else if (operations_admit(c->operations, &request, NULL, &op, &problem) == ADMISSION_REFUSED &&
              op.rev == 0)
-        refuse(c, t, r, &problem); /* key-reused, shutting-down */
+        refuse(c, t, r, &problem); /* key-reused, storage-full, shutting-down */
     else
         promise_end(c, &op, r);
 }
@@ -318,10 +294,26 @@ static bool find_operation(struct commands *c, const char *id, struct operation 
            operations_find(c->operations, id, ret);
 }
 
-/* The one who cancels is answered under the id that was used, also when the operation is another
- * door's or was canceled before. */
-static void cancel(struct commands *c, const struct topics_command *t,
-                   const struct command_message *m, const struct response *r)
+/* Takes `payload`. */
+static void say_status(struct commands *c, const struct operation *op, const char *id,
+                       char *payload)
+{
+    char topic[TOPICS_MAX];
+    const struct outbox_message message = {
+        .class = OUTBOX_ANSWER,
+        .topic = topic,
+        .operation = op->id,
+        .rev = op->rev,
+    };
+
+    topics_status(c->base, CONFIG_COMMAND_ENABLE_PROFILE, id, topic);
+    post_say(c->post, &message, payload);
+}
+
+/* Cancel or confirm. Whoever says it is answered under the id that was used, also when the operation
+ * is another door's or was told before. */
+static void say_word(struct commands *c, const struct topics_command *t,
+                     const struct command_message *m, const struct response *r)
 {
     struct problem problem = { .error = command_is_empty(m) };
     struct operation op;
@@ -331,7 +323,9 @@ static void cancel(struct commands *c, const struct topics_command *t,
         problem.error = error_make(ERROR_IN_AGENT, ERROR_NOT_FOUND, 0, "no such operation");
     if (!problem.error.code) {
         memcpy(problem.operation, op.id, sizeof problem.operation);
-        problem.error = operations_cancel(c->operations, problem.operation, &op);
+        problem.error = t->verb == TOPICS_CONFIRM
+                            ? operations_confirm(c->operations, problem.operation, &op)
+                            : operations_cancel(c->operations, problem.operation, &op);
     }
     if (problem.error.code) {
         refuse(c, t, r, &problem);
@@ -339,7 +333,7 @@ static void cancel(struct commands *c, const struct topics_command *t,
     }
     payload = messages_operation(&op);
     respond(c, r, payload);
-    say_status(c, &op, t->id, true, payload);
+    say_status(c, &op, t->id, payload);
 }
 
 /* --- reads --- */
@@ -524,20 +518,11 @@ int64_t commands_aliens(struct commands *c)
     return count;
 }
 
-static void confirm(struct commands *c, const struct topics_command *t, const struct response *r)
-{
-    refuse_error(c, t, r,
-                 error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
-                            "confirm: not supported by this version"));
-}
-
 static void carry_out(struct commands *c, const struct topics_command *t,
                       const struct command_message *m, const struct response *r)
 {
-    if (t->verb == TOPICS_CANCEL)
-        cancel(c, t, m, r);
-    else if (t->verb == TOPICS_CONFIRM)
-        confirm(c, t, r);
+    if (t->verb == TOPICS_CANCEL || t->verb == TOPICS_CONFIRM)
+        say_word(c, t, m, r);
     else if (t->command == CONFIG_COMMAND_ENABLE_PROFILE)
         enable(c, t, m, r);
     else

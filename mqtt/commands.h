@@ -30,9 +30,9 @@ void commands_free(struct commands *commands);
 
 /* On Paho's thread. */
 void commands_take(struct commands *commands, const struct link_message *message);
-/* An operation changed, or was asked for `again`: its status, and its end to whoever left a Response
- * Topic. As a listener of the bus: any thread. */
-void commands_tell(struct commands *commands, const struct operation *op, bool again);
+/* An operation changed: its end goes to whoever left a Response Topic. As a listener of the bus: any
+ * thread. */
+void commands_tell(struct commands *commands, const struct operation *op);
 /* Answers the reads that can be answered. The link's thread. */
 void commands_answer(struct commands *commands);
 /* Messages whose topic was not of our shape. */

@@ -77,9 +77,10 @@ static void tell_failure(struct link *link, const char *what, int code, const ch
     link->calls.wake(link->calls.ctx);
 }
 
-static void note_will_refusal(struct link *link, int code)
+static void note_refusal(struct link *link, int code)
 {
     pthread_mutex_lock(&link->lock);
+    link->news.refused = reason_is_answer(code);
     if (code == MQTTREASONCODE_RETAIN_NOT_SUPPORTED)
         link->will_not_retained = true;
     if (code == MQTTREASONCODE_QOS_NOT_SUPPORTED)
@@ -89,7 +90,7 @@ static void note_will_refusal(struct link *link, int code)
 
 static void on_connect_failed(struct link *link, int code, const char *message)
 {
-    note_will_refusal(link, code);
+    note_refusal(link, code);
     tell_failure(link, "not connected", code, message);
 }
 

@@ -67,6 +67,8 @@ struct link_news {
     bool connected, subscribed;
     /* The attempt or the connection is over; `verdict` and `why`. */
     bool failed;
+    /* A CONNACK that refuses was its end. */
+    bool refused;
     /* The end that link_disconnect() asked for. */
     bool closed;
     enum reason_verdict verdict;

@@ -80,7 +80,7 @@ char *messages_offline(int64_t session, const char *reason, int64_t at_utc_ms, b
 static const char *const read_takes[] = { "refresh" };
 static const char *const enable_takes[] = { "iccid", "aid",        "reason",
                                             "ttl_s", "expires_at", "expect_enabled",
-                                            "force", "requester" };
+                                            "force", "confirm_s",  "requester" };
 
 /* What this version can do, with the fields of each payload. */
 static const struct {
@@ -250,5 +250,7 @@ char *messages_event(const struct messages_event *event)
                            add_clock(json, event->clock_is_set) &&
                            (!event->by || add_text(json, "by", event->by)) &&
                            (!event->state || add_text(json, "state", event->state)) &&
+                           (!event->what || add_text(json, "what", event->what)) &&
+                           (!event->detail || add_text(json, "detail", event->detail)) &&
                            add_event_error(json, event->error));
 }

@@ -48,12 +48,13 @@ char *messages_result(enum config_command command, const char *id, const struct 
 char *messages_error(const char *kind, const char *id, const char *state,
                      const struct problem *problem);
 
-/* An event: {"id","at"} and, where not NULL, "by", "state" and the trouble as "error". */
+/* An event: {"id","at"} and, where not NULL, "by", "state", "what", "detail" and the trouble as
+ * "error". */
 struct messages_event {
     const char *id;
     int64_t at_utc_ms;
     bool clock_is_set;
-    const char *by, *state;
+    const char *by, *state, *what, *detail;
     const struct error *error;
 };
 char *messages_event(const struct messages_event *event);

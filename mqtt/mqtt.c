@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,7 +11,8 @@
 #include "agent/base/clock.h"
 #include "agent/base/id.h"
 #include "agent/base/log.h"
-#include "agent/operation/operation.h"
+#include "agent/operation/operations.h"
+#include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/state/snapshot.h"
 #include "config/config.h"
@@ -20,6 +22,7 @@
 #include "mqtt/messages.h"
 #include "mqtt/post.h"
 #include "mqtt/quiet.h"
+#include "mqtt/scribe.h"
 #include "mqtt/session.h"
 #include "mqtt/tell.h"
 #include "mqtt/topics.h"
@@ -37,6 +40,9 @@ enum {
     DRAIN_MS = 1500,
     GOODBYE_MS = 800,
     STOP_MS = 4000,
+    /* How long one cause of refusals is told only once. */
+    ASIDE_MS = 3600000,
+    REASONS = 0x100,
 };
 
 /* Where the link is; a function for each. */
@@ -54,6 +60,9 @@ enum step {
 struct mqtt {
     const struct config *config;
     struct state *state;
+    struct operations *operations;
+    struct bus *bus;
+    struct broker *broker;
     char base[TOPICS_MAX];
     struct post *post;
     struct tell *tell;
@@ -73,13 +82,16 @@ struct mqtt {
     int64_t doubt_ms;    /* when a failed send is taken for a lost link */
     bool stopping;
     struct quiet refusals, aside;
+    int64_t next_aside_ms[REASONS]; /* when the cause is told again */
     pthread_mutex_t lock;
     pthread_cond_t ended_cond;
     /* under lock: */
     bool stop, ended;
     bool soon;   /* registration has returned */
     bool relink; /* the modem works with another profile than when the link was made */
+    bool hurry;  /* a switch waits for the proof that the broker answers */
     bool registered;
+    bool accepted;           /* the connection that was begun at `attempt_ms` */
     struct iccid link_iccid; /* "": not known */
     int64_t attempt_ms;      /* when the connection or the attempt was begun */
 };
@@ -105,22 +117,45 @@ static void on_connectivity(struct mqtt *mqtt)
     snapshot_release(s);
 }
 
-/* The new profile carries data: a connection that was begun over the old one is dead, or will be, and
- * there is no reason to wait for the next try. */
+/* When the operation entered the phase, after a restart the last time; 0: never. */
+static int64_t phase_began_ms(const struct operation *op, enum phase phase)
+{
+    int64_t began_ms = 0;
+
+    for (size_t i = 0; i < op->phase_count; i++)
+        if (op->phases[i].phase == phase)
+            began_ms = op->phases[i].began_ms;
+    return began_ms;
+}
+
+/* Since when the modem works with another profile than before; 0: it never left that. */
+static int64_t left_ms_of(const struct operation *op)
+{
+    int64_t ms = phase_began_ms(op, PHASE_ROLLING_BACK);
+
+    /* The old profile may carry data until the modem has noticed, which ends `resetting`. */
+    if (!ms)
+        ms = phase_began_ms(op, PHASE_REGISTERING);
+    return ms ? ms : phase_began_ms(op, PHASE_RESETTING);
+}
+
+/* A connection that was begun over the profile which was left is dead or will be, and so is an attempt
+ * that nobody has answered yet. It is made anew at once where a switch waits for the proof that the
+ * broker answers over the new profile, and where one has ended, wherever that is. */
 static void on_operation(struct mqtt *mqtt, const struct operation *op)
 {
-    int64_t left_ms = CLOCK_NEVER;
+    bool verifying = op->state == OPERATION_RUNNING && op->phase == PHASE_VERIFYING;
+    int64_t left_ms = left_ms_of(op);
 
-    if (op->state != OPERATION_RUNNING || op->phase != PHASE_VERIFYING)
-        return;
-    for (size_t i = 0; i < op->phase_count && left_ms == CLOCK_NEVER; i++)
-        if (op->phases[i].phase == PHASE_RESETTING)
-            left_ms = op->phases[i].began_ms;
+    if (!op->started_utc_ms)
+        return; /* it tells nothing of the one that runs */
     pthread_mutex_lock(&mqtt->lock);
-    mqtt->soon = true;
-    mqtt->registered = true;
-    if (mqtt->attempt_ms < left_ms)
-        mqtt->relink = true;
+    mqtt->hurry = verifying;
+    mqtt->registered = mqtt->registered || verifying;
+    if (left_ms && (verifying || operation_has_ended(op))) {
+        mqtt->soon = true;
+        mqtt->relink = mqtt->relink || mqtt->attempt_ms < left_ms || !mqtt->accepted;
+    }
     pthread_mutex_unlock(&mqtt->lock);
     post_wake(mqtt->post);
 }
@@ -130,12 +165,24 @@ static void on_bus(void *ctx, enum bus_event event, const void *data)
     struct mqtt *mqtt = ctx;
 
     if (event == BUS_OPERATION || event == BUS_OPERATION_AGAIN)
-        commands_tell(mqtt->commands, data, event == BUS_OPERATION_AGAIN);
+        commands_tell(mqtt->commands, data);
     if (event == BUS_OPERATION && mqtt->config->mqtt.link == CONFIG_LINK_MODEM)
         on_operation(mqtt, data);
     if (event == BUS_CONNECTIVITY && mqtt->config->mqtt.link == CONFIG_LINK_MODEM)
         on_connectivity(mqtt);
     tell_on_bus(mqtt->tell, event, data);
+}
+
+/* --- the scribe --- */
+
+static void write_letters(void *ctx, const struct operation *op, bool again, struct letters *ret)
+{
+    scribe_write(((struct mqtt *)ctx)->base, op, again, ret);
+}
+
+static void send_letters(void *ctx, struct letters *letters)
+{
+    post_letters(((struct mqtt *)ctx)->post, letters);
 }
 
 /* --- Paho's threads --- */
@@ -193,6 +240,42 @@ static void log_trouble(struct mqtt *mqtt, const char *why, int64_t wait_ms)
                     LOG_NUM("in_ms", wait_ms), LOG_NUM_NOT_0("unsaid", unsaid));
 }
 
+static int64_t wait_ms_of(struct mqtt *mqtt, enum reason_verdict verdict)
+{
+    bool hurry;
+
+    pthread_mutex_lock(&mqtt->lock);
+    hurry = mqtt->hurry;
+    pthread_mutex_unlock(&mqtt->lock);
+    if (hurry)
+        return backoff_hurried_ms(verdict == REASON_REFUSED, chance());
+    return verdict == REASON_REFUSED ? backoff_longest_ms(&mqtt->backoff, chance())
+                                     : backoff_next_ms(&mqtt->backoff, chance());
+}
+
+/* What the switch takes for proof. */
+static void note_accepted(struct mqtt *mqtt)
+{
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->accepted = true;
+    pthread_mutex_unlock(&mqtt->lock);
+    /* Only this thread sets it. */
+    broker_accepted(mqtt->broker, mqtt->attempt_ms, clock_now_ms());
+}
+
+static void drop_link(struct mqtt *mqtt)
+{
+    bool was_accepted;
+
+    link_drop(mqtt->link);
+    pthread_mutex_lock(&mqtt->lock);
+    was_accepted = mqtt->accepted;
+    mqtt->accepted = false;
+    pthread_mutex_unlock(&mqtt->lock);
+    if (was_accepted)
+        broker_lost(mqtt->broker);
+}
+
 /* The handle is given up, and the next try is due after the wait that `verdict` asks for. */
 static void wait_for_next_try(struct mqtt *mqtt, enum reason_verdict verdict, const char *why)
 {
@@ -204,11 +287,10 @@ static void wait_for_next_try(struct mqtt *mqtt, enum reason_verdict verdict, co
         mqtt->speaks_older = false; /* it may be another one the next time */
     }
     mqtt->online_ms = 0;
-    link_drop(mqtt->link);
+    drop_link(mqtt);
     post_lost(mqtt->post);
     tell_offline(mqtt->tell);
-    wait_ms = verdict == REASON_REFUSED ? backoff_longest_ms(&mqtt->backoff, chance())
-                                        : backoff_next_ms(&mqtt->backoff, chance());
+    wait_ms = wait_ms_of(mqtt, verdict);
     if (why)
         log_trouble(mqtt, why, wait_ms);
     enter(mqtt, STEP_WAITING, clock_now_ms() + wait_ms);
@@ -236,6 +318,7 @@ static void note_profile(struct mqtt *mqtt)
 
     pthread_mutex_lock(&mqtt->lock);
     mqtt->relink = false;
+    mqtt->accepted = false;
     mqtt->attempt_ms = clock_now_ms();
     /* During a switch the last reading may be the old profile's. */
     mqtt->link_iccid = !s->switching && s->has_connectivity && s->connectivity.has_iccid
@@ -269,6 +352,7 @@ static void on_connected(struct mqtt *mqtt, const struct link_news *news)
         log_warning("mqtt-session cannot be written: counting in memory",
                     LOG_STR("why", strerror(error)));
     mqtt->limits = news->limits;
+    note_accepted(mqtt);
     e = link_subscribe(mqtt->link);
     if (e.code)
         link_failed(mqtt, REASON_TROUBLE, e.message);
@@ -294,20 +378,50 @@ static void give_row_back(struct mqtt *mqtt, int64_t number)
     mqtt->doubt_ms = earlier(mqtt->doubt_ms, clock_now_ms() + DOUBT_MS);
 }
 
+/* One cause is told once in a while, so that a broker which refuses much makes no storm; that the
+ * telling itself is refused, not at all, nor is a response, which went where a sender wanted it. */
+static bool is_told(struct mqtt *mqtt, const struct outbox_aside *aside, int64_t now_ms)
+{
+    char topic[TOPICS_MAX];
+    int64_t *next_ms = &mqtt->next_aside_ms[aside->reason & (REASONS - 1)];
+
+    topics_of(mqtt->base, "e/journal", topic);
+    if (now_ms < *next_ms || aside->class == OUTBOX_RESPONSE || strcmp(aside->topic, topic) == 0)
+        return false;
+    *next_ms = now_ms + ASIDE_MS;
+    return true;
+}
+
+static void tell_aside(struct mqtt *mqtt)
+{
+    struct outbox_aside aside;
+    char detail[TOPICS_MAX + 64];
+    int64_t now_ms = clock_now_ms();
+    int64_t unsaid = 0;
+
+    if (!post_take_aside(mqtt->post, &aside))
+        return;
+    if (quiet_lets(&mqtt->aside, now_ms, &unsaid))
+        log_warning("the broker refused a message: set aside",
+                    LOG_STR("why", reason_text(aside.reason)), LOG_STR("topic", aside.topic),
+                    LOG_NUM("count", mqtt->aside.count));
+    if (!is_told(mqtt, &aside, now_ms))
+        return;
+    (void)snprintf(detail, sizeof detail, "%s: %s", reason_text(aside.reason), aside.topic);
+    bus_publish(mqtt->bus, BUS_JOURNAL, &(struct bus_journal){ "refused", detail });
+}
+
 static void take_ack(struct mqtt *mqtt, const struct link_ack *ack)
 {
     int64_t now_ms = clock_now_ms();
-    int64_t unsaid = 0;
 
     if (ack->reason < 0) {
         give_row_back(mqtt, ack->number);
         return;
     }
     mqtt->progress_ms = now_ms;
-    if (post_acked(mqtt->post, ack->number, ack->reason, now_ms) == OUTBOX_SET_ASIDE &&
-        quiet_lets(&mqtt->aside, now_ms, &unsaid))
-        log_warning("the broker refused a message: set aside",
-                    LOG_STR("why", reason_text(ack->reason)), LOG_NUM("count", mqtt->aside.count));
+    (void)post_acked(mqtt->post, ack->number, ack->reason, now_ms);
+    tell_aside(mqtt);
 }
 
 /* Hands the broker what waits, as much as it takes. */
@@ -335,6 +449,7 @@ static void send_rows(struct mqtt *mqtt)
             break;
         }
     }
+    tell_aside(mqtt); /* what is too long for this broker */
 }
 
 /* Ends a connection on purpose; with `keep_will` the presence becomes the will's. MQTT 3.1.1 has no
@@ -354,12 +469,14 @@ static void on_older(struct mqtt *mqtt)
 {
     log_info("the broker speaks only MQTT 3.1.1: using that");
     mqtt->speaks_older = true;
-    link_drop(mqtt->link);
+    drop_link(mqtt);
     begin_connect(mqtt);
 }
 
 static void take_failure(struct mqtt *mqtt, const struct link_news *news)
 {
+    if (news->refused)
+        broker_refused(mqtt->broker, mqtt->attempt_ms, clock_now_ms());
     if (mqtt->step == STEP_CLOSING)
         link_failed(mqtt, REASON_TROUBLE, NULL);
     else if (news->verdict == REASON_OLDER && version_of(mqtt) == LINK_MQTT_5 &&
@@ -531,8 +648,10 @@ static void *run(void *ctx)
         commands_answer(mqtt->commands);
         tell_work(mqtt->tell);
         run_step(mqtt);
+        post_tidy(mqtt->post);
     }
-    link_drop(mqtt->link);
+    drop_link(mqtt);
+    post_tidy(mqtt->post);
     pthread_mutex_lock(&mqtt->lock);
     mqtt->ended = true;
     pthread_cond_signal(&mqtt->ended_cond);
@@ -554,7 +673,7 @@ static void set_environment(void)
     (void)setenv("RES_OPTIONS", "timeout:2 attempts:2", 0);
 }
 
-static bool build(struct mqtt *mqtt, struct operations *operations, struct reads *reads)
+static bool build(struct mqtt *mqtt, const struct mqtt_parts *parts)
 {
     const struct config *config = mqtt->config;
     const struct link_calls calls = {
@@ -563,25 +682,34 @@ static bool build(struct mqtt *mqtt, struct operations *operations, struct reads
         .ctx = mqtt,
     };
 
-    mqtt->post = post_new((size_t)config->mqtt.outbox_max_kib * 1024);
+    mqtt->post = post_new((size_t)config->mqtt.outbox_max_kib * 1024, parts->journal);
     if (!mqtt->post)
         return false;
-    mqtt->tell = tell_new(config, mqtt->base, mqtt->state, operations, mqtt->post);
-    mqtt->commands = commands_new(config, mqtt->base, mqtt->state, operations, reads, mqtt->post);
+    mqtt->tell = tell_new(config, mqtt->base, mqtt->state, mqtt->operations, mqtt->post);
+    mqtt->commands =
+        commands_new(config, mqtt->base, mqtt->state, mqtt->operations, parts->reads, mqtt->post);
     mqtt->link = link_new(config, mqtt->base, &calls);
     return mqtt->tell && mqtt->commands && mqtt->link;
 }
 
-struct mqtt *mqtt_new(const struct config *config, struct state *state,
-                      struct operations *operations, struct bus *bus, struct reads *reads)
+struct mqtt *mqtt_new(const struct mqtt_parts *parts)
 {
+    const struct config *config = parts->config;
     struct mqtt *mqtt = calloc(1, sizeof *mqtt);
+    const struct operations_scribe scribe = {
+        .write = write_letters,
+        .post = send_letters,
+        .ctx = mqtt,
+    };
     pthread_condattr_t attributes;
 
     if (!mqtt)
         return NULL;
     mqtt->config = config;
-    mqtt->state = state;
+    mqtt->state = parts->state;
+    mqtt->operations = parts->operations;
+    mqtt->bus = parts->bus;
+    mqtt->broker = parts->broker;
     mqtt->backoff = backoff_make((int64_t)config->mqtt.reconnect_min_s * 1000,
                                  (int64_t)config->mqtt.reconnect_max_s * 1000);
     pthread_mutex_init(&mqtt->lock, NULL);
@@ -591,13 +719,24 @@ struct mqtt *mqtt_new(const struct config *config, struct state *state,
     pthread_condattr_destroy(&attributes);
     /* A base that does not fit is told by mqtt_start(); nothing is sent before it. */
     (void)topics_base(config->mqtt.topic_prefix, config->device_id, mqtt->base);
-    if (!build(mqtt, operations, reads)) {
+    if (!build(mqtt, parts)) {
         mqtt_free(mqtt);
         return NULL;
     }
     set_environment();
-    bus_listen(bus, on_bus, mqtt);
+    bus_listen(mqtt->bus, on_bus, mqtt);
+    operations_set_scribe(mqtt->operations, &scribe);
     return mqtt;
+}
+
+/* A switch that was interrupted while it waited for the broker waits for it again. */
+static void take_up_switch(struct mqtt *mqtt)
+{
+    struct operation op;
+
+    if (mqtt->config->mqtt.link == CONFIG_LINK_MODEM &&
+        operations_list(mqtt->operations, OPERATION_RUNNING, NULL, 1, &op) > 0)
+        on_operation(mqtt, &op);
 }
 
 struct error mqtt_start(struct mqtt *mqtt)
@@ -610,6 +749,7 @@ struct error mqtt_start(struct mqtt *mqtt)
     if (e.code)
         return e;
     session_load(&mqtt->session, mqtt->config->state_dir);
+    take_up_switch(mqtt);
     rc = pthread_create(&mqtt->thread, NULL, run, mqtt);
     if (rc)
         return error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, rc, "no thread for mqtt");

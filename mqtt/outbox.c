@@ -1,5 +1,6 @@
 #include "mqtt/outbox.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@ enum {
     PACKET_AROUND = 5 + 4 + 4 + 3,
     QUOTA_DOUBLINGS = 9,
     BUCKETS = 256,
+    PACKET_TOO_LARGE = 0x95,
 };
 
 /* The rows are a list in the order of their coming. Those that have to go one after the other (of an
@@ -25,6 +27,11 @@ struct outbox {
     /* Bytes that may be dropped now: neither in flight nor to be kept. */
     size_t droppable_bytes;
     size_t outcomes, urgent, put_off;
+    struct outbox_left left;
+    int64_t done[OUTBOX_DONE_MAX];
+    size_t done_count;
+    bool has_aside;
+    struct outbox_aside aside;
 };
 
 struct outbox *outbox_new(size_t cap_bytes)
@@ -142,7 +149,8 @@ static void append_row(struct outbox *outbox, struct outbox_row *row)
     count_row(outbox, row, true);
 }
 
-static void remove_row(struct outbox *outbox, struct outbox_row *row)
+/* Out of memory; its letter stays. */
+static void forget_row(struct outbox *outbox, struct outbox_row *row)
 {
     struct outbox_row **chain = bucket_of(outbox, &row->message);
 
@@ -156,12 +164,34 @@ static void remove_row(struct outbox *outbox, struct outbox_row *row)
     free(row);
 }
 
+static void note_done(struct outbox *outbox, int64_t letter)
+{
+    if (letter && outbox->done_count < OUTBOX_DONE_MAX)
+        outbox->done[outbox->done_count++] = letter;
+}
+
+/* For good. */
+static void remove_row(struct outbox *outbox, struct outbox_row *row)
+{
+    note_done(outbox, row->message.letter);
+    forget_row(outbox, row);
+}
+
+size_t outbox_take_done(struct outbox *outbox, size_t cap, int64_t *ret)
+{
+    size_t count = outbox->done_count < cap ? outbox->done_count : cap;
+
+    outbox->done_count -= count;
+    memcpy(ret, outbox->done + outbox->done_count, count * sizeof *ret);
+    return count;
+}
+
 void outbox_free(struct outbox *outbox)
 {
     if (!outbox)
         return;
     while (outbox->first)
-        remove_row(outbox, outbox->first);
+        forget_row(outbox, outbox->first);
     free(outbox);
 }
 
@@ -174,15 +204,22 @@ static bool replaces(const struct outbox_message *newer, const struct outbox_mes
            (older->class != OUTBOX_OUTCOME && older->rev < newer->rev);
 }
 
-/* A row has told more than `m`, or will tell the same. One in flight may have been told before the
- * one who asks now began to listen. */
+/* It will tell the same as `m`, for certain. One in flight may have been told before the one who asks
+ * now began to listen; one that may be dropped does not stand in for an outcome. */
+static bool says_same(const struct outbox_row *row, const struct outbox_message *m)
+{
+    return row->message.rev == m->rev && !row->in_flight &&
+           (m->class != OUTBOX_OUTCOME || row->message.class == OUTBOX_OUTCOME);
+}
+
+/* A row has told more than `m`, or will tell the same. */
 static bool is_said(struct outbox *outbox, const struct outbox_message *m)
 {
     if (!m->operation)
         return false;
     for (const struct outbox_row *r = *bucket_of(outbox, m); r; r = r->chain)
         if (same_operation(&r->message, m) && same_topic(&r->message, m) &&
-            (r->message.rev > m->rev || (r->message.rev == m->rev && !r->in_flight)))
+            (r->message.rev > m->rev || says_same(r, m)))
             return true;
     return false;
 }
@@ -222,35 +259,101 @@ static bool make_room(struct outbox *outbox, size_t size)
     return true;
 }
 
-static void drop_oldest_outcome(struct outbox *outbox)
+static void leave(struct outbox *outbox, int64_t letter)
 {
-    struct outbox_row *r = outbox->first;
+    struct outbox_left *left = &outbox->left;
 
-    while (r && (r->in_flight || r->message.class != OUTBOX_OUTCOME))
+    if (!left->first || letter < left->first)
+        left->first = letter;
+    if (letter > left->last)
+        left->last = letter;
+}
+
+/* One outcome less in memory: the newest that is on disk waits there, so that they are told in their
+ * order; without one, the oldest is lost. */
+static void make_room_for_outcome(struct outbox *outbox)
+{
+    struct outbox_row *r = outbox->last;
+
+    while (r && (r->in_flight || r->message.class != OUTBOX_OUTCOME || !r->message.letter))
+        r = r->before;
+    if (r) {
+        leave(outbox, r->message.letter);
+        forget_row(outbox, r);
+        return;
+    }
+    for (r = outbox->first; r && (r->in_flight || r->message.class != OUTBOX_OUTCOME);)
         r = r->next;
     if (r)
         drop(outbox, r);
 }
 
-bool outbox_put(struct outbox *outbox, const struct outbox_message *message)
+static bool add(struct outbox *outbox, const struct outbox_message *message)
 {
-    struct outbox_row *row;
+    struct outbox_row *row = row_new(message);
 
-    if (is_said(outbox, message))
-        return true;
-    row = row_new(message);
     if (!row)
         return false;
     remove_replaced(outbox, message);
     if (!make_room(outbox, size_of(row)) && may_drop(message->class)) {
+        note_done(outbox, message->letter);
         outbox->counts.dropped++;
         free(row);
         return false;
     }
     if (message->class == OUTBOX_OUTCOME && outbox->outcomes >= OUTBOX_OUTCOMES_MAX)
-        drop_oldest_outcome(outbox);
+        make_room_for_outcome(outbox);
     append_row(outbox, row);
     return true;
+}
+
+/* Behind one that is left all of them are, which keeps their order. */
+static bool has_to_wait_on_disk(const struct outbox *outbox, const struct outbox_message *m)
+{
+    return m->class == OUTBOX_OUTCOME && m->letter &&
+           (outbox->left.first || outbox->outcomes >= OUTBOX_OUTCOMES_MAX);
+}
+
+bool outbox_put(struct outbox *outbox, const struct outbox_message *message)
+{
+    if (is_said(outbox, message)) {
+        note_done(outbox, message->letter);
+        return true;
+    }
+    if (!has_to_wait_on_disk(outbox, message) && add(outbox, message))
+        return true;
+    if (message->class != OUTBOX_OUTCOME || !message->letter)
+        return false;
+    leave(outbox, message->letter);
+    return true;
+}
+
+struct outbox_left outbox_wants(const struct outbox *outbox)
+{
+    return outbox->outcomes <= OUTBOX_OUTCOMES_MAX / 2 ? outbox->left : (struct outbox_left){ 0 };
+}
+
+static bool has_letter(const struct outbox *outbox, int64_t letter)
+{
+    for (const struct outbox_row *r = outbox->first; r; r = r->next)
+        if (r->message.letter == letter)
+            return true;
+    return false;
+}
+
+bool outbox_load(struct outbox *outbox, const struct outbox_message *message)
+{
+    /* All else is never left, so it is here or was done with. */
+    return message->class != OUTBOX_OUTCOME || message->letter < outbox->left.first ||
+           has_letter(outbox, message->letter) || add(outbox, message);
+}
+
+void outbox_loaded(struct outbox *outbox, int64_t last)
+{
+    if (last >= outbox->left.last)
+        outbox->left = (struct outbox_left){ 0 };
+    else if (last >= outbox->left.first)
+        outbox->left.first = last + 1;
 }
 
 /* Has to wait for an older row: the statuses of an operation and the values of a topic go one after
@@ -270,10 +373,23 @@ static bool may_go(struct outbox *outbox, const struct outbox_row *row, int64_t 
     return !row->in_flight && row->not_before_ms <= now_ms && !is_blocked(outbox, row);
 }
 
-static void set_aside(struct outbox *outbox, struct outbox_row *row)
+static void set_aside(struct outbox *outbox, struct outbox_row *row, int reason)
 {
+    outbox->has_aside = true;
+    outbox->aside.class = row->message.class;
+    outbox->aside.reason = reason;
+    (void)snprintf(outbox->aside.topic, sizeof outbox->aside.topic, "%s", row->message.topic);
     remove_row(outbox, row);
     outbox->counts.set_aside++;
+}
+
+bool outbox_take_aside(struct outbox *outbox, struct outbox_aside *ret)
+{
+    if (!outbox->has_aside)
+        return false;
+    outbox->has_aside = false;
+    *ret = outbox->aside;
+    return true;
 }
 
 /* The oldest that may go; an urgent one before all others. */
@@ -304,7 +420,7 @@ const struct outbox_row *outbox_next(struct outbox *outbox, int64_t now_ms, size
     if (outbox->counts.in_flight >= max_in_flight)
         return NULL;
     while ((found = find_ready(outbox, now_ms)) && found->packet_len > max_packet)
-        set_aside(outbox, found);
+        set_aside(outbox, found, PACKET_TOO_LARGE);
     if (found)
         set_in_flight(outbox, found, true);
     return found;
@@ -364,7 +480,7 @@ enum outbox_ack outbox_acked(struct outbox *outbox, int64_t number, int reason, 
     }
     /* A response is sent once at most. */
     if (reason != REASON_QUOTA_EXCEEDED || row->message.class == OUTBOX_RESPONSE) {
-        set_aside(outbox, row);
+        set_aside(outbox, row, reason);
         return OUTBOX_SET_ASIDE;
     }
     put_off(outbox, row, now_ms);

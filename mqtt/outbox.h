@@ -5,23 +5,30 @@
 #include <stdint.h>
 
 #include "agent/base/id.h"
+#include "mqtt/topics.h"
 
 /* What waits to be told to the broker, in memory: a bounded list, in the order of its coming. A row
  * leaves when the broker has acknowledged it. A pure data structure: no lock, no I/O, time is
  * given. The caller keeps it under a lock of its own; a row in flight stays where it is until
  * outbox_acked(), outbox_returned() or outbox_lost(), so its fields may be read without that lock
- * by the one thread which calls these. */
+ * by the one thread which calls these.
+ *
+ * A message may be on disk, too, under the number of its letter. The outbox tells which of these are
+ * done with. Outcomes of which memory has enough are left on disk, and asked for once there is room. */
 
 enum {
     OUTBOX_IN_FLIGHT_MAX = 16,
-    /* Outcomes that wait at most. A switch makes two and takes a minute, and its limits let few
-     * pass: more than this is no fleet's work, and memory has an end. */
+    /* Outcomes in memory at most; the others wait on disk. Where that takes none, the oldest go: a
+     * switch makes two and takes a minute, and memory has an end. */
     OUTBOX_OUTCOMES_MAX = 1000,
+    /* Letters that are done with and not taken yet; beyond, they come again after a restart. */
+    OUTBOX_DONE_MAX = 2048,
     /* The first wait after PUBACK 0x97 (quota exceeded), doubling. */
     OUTBOX_QUOTA_MIN_MS = 1000,
     OUTBOX_QUOTA_MAX_MS = 300000,
 };
 
+/* Letters on disk have these numbers: they stay what they are. */
 enum outbox_class {
     /* OUTBOX_EVENT: dropped when the outbox is over its cap, oldest first, and counted. */
     OUTBOX_EVENT = 0,
@@ -34,7 +41,8 @@ enum outbox_class {
     /* OUTBOX_ANSWER: as OUTBOX_EVENT: how an operation is, for who asked again, or how one ended
      * that never began. Whoever may send commands can make any number of them. */
     OUTBOX_ANSWER,
-    /* OUTBOX_OUTCOME: how an operation ended that began: never dropped for the cap. */
+    /* OUTBOX_OUTCOME: how an operation ended that began: never dropped for the cap, and never at all
+     * while it is on disk. */
     OUTBOX_OUTCOME,
 };
 
@@ -51,6 +59,8 @@ struct outbox_message {
     /* MQTT 5's Correlation Data; NULL: none. */
     const void *correlation;
     size_t correlation_len;
+    /* Its number on disk; 0: it is not there. */
+    int64_t letter;
 };
 
 struct outbox_row {
@@ -75,6 +85,18 @@ struct outbox_counts {
     int64_t dropped, set_aside;
 };
 
+/* A message that the broker will not have. */
+struct outbox_aside {
+    enum outbox_class class;
+    int reason;
+    char topic[TOPICS_MAX];
+};
+
+/* Letters of outcomes that are on disk only: from `first` (0: there are none) to `last`, not all. */
+struct outbox_left {
+    int64_t first, last;
+};
+
 struct outbox;
 
 /* NULL: no memory. */
@@ -84,7 +106,8 @@ void outbox_free(struct outbox *outbox);
 /* Copies the message to the end, less what it replaces. Over the cap the oldest that may be dropped
  * go first, but only where that makes room; a new one that may be dropped is not kept otherwise.
  * What a waiting row says already, or a newer one has overtaken, is not put. The work does not grow
- * with what waits. False: not kept, and it should have been. */
+ * with what waits. False: not kept, and it should have been. True also for an outcome that is left on
+ * disk. */
 bool outbox_put(struct outbox *outbox, const struct outbox_message *message);
 
 /* The next row that may be sent while at most `max_in_flight` are; it is in flight then. Rows whose
@@ -112,5 +135,19 @@ void outbox_returned(struct outbox *outbox, int64_t number);
 void outbox_lost(struct outbox *outbox);
 /* Takes back what of `topic` has not been sent. */
 void outbox_withdraw(struct outbox *outbox, const char *topic);
+
+/* The last that was set aside since the last call; false: none. */
+bool outbox_take_aside(struct outbox *outbox, struct outbox_aside *ret);
+
+/* Letters whose messages have left for good, at most `cap`, each given once. The number written. */
+size_t outbox_take_done(struct outbox *outbox, size_t cap, int64_t *ret);
+
+/* Which letters to give to outbox_load(), oldest first; then outbox_loaded(). `first` 0: none, or
+ * memory has to drain to the half first. Before, those of outbox_take_done() are to be off the disk. */
+struct outbox_left outbox_wants(const struct outbox *outbox);
+/* Puts it, if it is an outcome that was left. False: no memory; it is still left. */
+bool outbox_load(struct outbox *outbox, const struct outbox_message *message);
+/* All that is on disk up to this number was given to outbox_load(). */
+void outbox_loaded(struct outbox *outbox, int64_t last);
 
 struct outbox_counts outbox_counts(const struct outbox *outbox);

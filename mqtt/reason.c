@@ -24,6 +24,11 @@ const char *reason_text(int code)
     return text ? text : "unknown reason";
 }
 
+bool reason_is_answer(int code)
+{
+    return code >= REASON_FAILURE || (code > 0 && (size_t)code < ARRAY_LEN(connack_3_1_1));
+}
+
 enum reason_verdict reason_verdict(int code)
 {
     switch (code) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdbool.h>
+
 /* Why the broker, or the library, said no: the codes of MQTT 5 (from 0x80), those of a CONNACK of
  * 3.1.1 (1 to 5), the library's own (below 0). Pure. */
 
@@ -18,3 +20,5 @@ enum { REASON_FAILURE = 0x80, REASON_QUOTA_EXCEEDED = 0x97 };
 /* Never NULL. */
 const char *reason_text(int code);
 enum reason_verdict reason_verdict(int code);
+/* A connect that failed with it had an answer from a broker. */
+bool reason_is_answer(int code);

@@ -1,6 +1,7 @@
 #include "mqtt/tell.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ enum {
     TWIN_OPERATIONS = 10,
     /* A modem that storms must not make a storm of messages. */
     EVENT_INTERVAL_MS = 5000,
+    JOURNAL_NOTES = 4,
 };
 
 /* What has changed; a set. */
@@ -46,6 +48,11 @@ static const char *const document_topics[DOCUMENTS] = {
     [DOCUMENT_OPERATIONS] = "twin/operations",
 };
 
+/* Something that happened to the journal, until it is told. */
+struct journal_note {
+    char what[16], detail[TOPICS_MAX + 64];
+};
+
 struct tell {
     const struct config *config;
     char base[TOPICS_MAX];
@@ -58,14 +65,16 @@ struct tell {
     struct connectivity told_connectivity;
     enum modem_state told_modem;
     enum error_code told_trouble;
-    int64_t next_sim_ms, next_modem_ms;
-    bool sim_waits, modem_waits;
+    int64_t next_sim_ms, next_modem_ms, next_journal_ms;
+    bool sim_waits, modem_waits, journal_waits;
     bool online;
     int64_t session, since_utc_ms;
     pthread_mutex_t lock;
     /* under lock, a leaf: */
     unsigned changes; /* enum change */
     int64_t switching_until_utc_ms;
+    size_t journal_count;
+    struct journal_note journal[JOURNAL_NOTES];
 };
 
 struct tell *tell_new(const struct config *config, const char *base, struct state *state,
@@ -97,30 +106,18 @@ void tell_free(struct tell *tell)
 
 /* --- putting --- */
 
-static void say_event(struct tell *tell, const char *rest, enum outbox_class class, char *payload)
+/* The event, but for what all have; kept on disk. */
+static void say_event(struct tell *tell, const char *rest, struct messages_event event)
 {
-    char topic[TOPICS_MAX];
-    const struct outbox_message message = { .class = class, .topic = topic };
+    char id[ID_LEN + 1], topic[TOPICS_MAX];
+    const struct outbox_message message = { .class = OUTBOX_EVENT, .topic = topic };
 
-    topics_of(tell->base, rest, topic);
-    post_say(tell->post, &message, payload);
-}
-
-static void say_small_event(struct tell *tell, const char *rest, const char *by, const char *state,
-                            const struct error *error)
-{
-    char id[ID_LEN + 1];
-    struct messages_event event = {
-        .id = id,
-        .at_utc_ms = clock_utc_ms(),
-        .clock_is_set = clock_is_set(),
-        .by = by,
-        .state = state,
-        .error = error,
-    };
-
+    event.id = id;
+    event.at_utc_ms = clock_utc_ms();
+    event.clock_is_set = clock_is_set();
     id_make(event.at_utc_ms, id);
-    say_event(tell, rest, OUTBOX_EVENT, messages_event(&event));
+    topics_of(tell->base, rest, topic);
+    post_say_kept(tell->post, &message, messages_event(&event));
 }
 
 static void say_retained(struct tell *tell, const char *rest, bool urgent, char *payload)
@@ -157,22 +154,32 @@ static void note_switching(struct tell *tell, int64_t until_utc_ms)
     post_wake(tell->post);
 }
 
-/* A refusal is no switch. What ran is told for certain; what ended before it began (canceled,
- * expired, already enabled) may be dropped when the outbox is full, so that nobody can fill it. */
-static void say_switch(struct tell *tell, const struct operation *op)
+/* Under lock. */
+static void forget_note(struct tell *tell)
 {
-    if (op->state == OPERATION_REJECTED)
-        return;
-    say_event(tell, "e/switch", op->started_utc_ms ? OUTBOX_OUTCOME : OUTBOX_EVENT,
-              messages_switch(op));
+    tell->journal_count--;
+    memmove(&tell->journal[0], &tell->journal[1], tell->journal_count * sizeof tell->journal[0]);
+}
+
+/* A storm of them forgets the oldest. */
+static void note_journal(struct tell *tell, const struct bus_journal *news)
+{
+    struct journal_note *note;
+
+    pthread_mutex_lock(&tell->lock);
+    if (tell->journal_count == JOURNAL_NOTES)
+        forget_note(tell);
+    note = &tell->journal[tell->journal_count++];
+    (void)snprintf(note->what, sizeof note->what, "%s", news->what);
+    (void)snprintf(note->detail, sizeof note->detail, "%s", news->detail ? news->detail : "");
+    pthread_mutex_unlock(&tell->lock);
+    post_wake(tell->post);
 }
 
 static void on_operation(struct tell *tell, const struct operation *op)
 {
     bool ended = operation_has_ended(op);
 
-    if (ended)
-        say_switch(tell, op);
     if (ended && op->started_utc_ms)
         note_switching(tell, 0);
     /* Not at each phase: the document is the longest of all. */
@@ -189,7 +196,8 @@ void tell_on_bus(struct tell *tell, enum bus_event event, const void *data)
     case BUS_OPERATION_AGAIN:
         break;
     case BUS_PROFILES:
-        say_small_event(tell, "e/profiles", ((const struct bus_profiles *)data)->by, NULL, NULL);
+        say_event(tell, "e/profiles",
+                  (struct messages_event){ .by = ((const struct bus_profiles *)data)->by });
         note(tell, CHANGE_ESIM | CHANGE_INFO);
         break;
     case BUS_CONNECTIVITY:
@@ -200,6 +208,9 @@ void tell_on_bus(struct tell *tell, enum bus_event event, const void *data)
         break;
     case BUS_SIM:
         note(tell, CHANGE_SIM);
+        break;
+    case BUS_JOURNAL:
+        note_journal(tell, data);
         break;
     case BUS_SWITCHING:
         note_switching(tell, ((const struct bus_switching *)data)->until_utc_ms);
@@ -291,7 +302,8 @@ static void tell_modem(struct tell *tell, const struct snapshot *s, int64_t now_
     tell->told_modem = s->modem;
     tell->told_trouble = s->trouble.code;
     tell->next_modem_ms = now_ms + EVENT_INTERVAL_MS;
-    say_small_event(tell, "e/modem", NULL, modem_state_of(s), &s->trouble);
+    say_event(tell, "e/modem",
+              (struct messages_event){ .state = modem_state_of(s), .error = &s->trouble });
 }
 
 static void tell_sim(struct tell *tell, int64_t now_ms)
@@ -300,7 +312,35 @@ static void tell_sim(struct tell *tell, int64_t now_ms)
         return;
     tell->sim_waits = false;
     tell->next_sim_ms = now_ms + EVENT_INTERVAL_MS;
-    say_small_event(tell, "e/sim", NULL, NULL, NULL);
+    say_event(tell, "e/sim", (struct messages_event){ 0 });
+}
+
+/* The oldest note, when it is time for one. */
+static bool take_journal_note(struct tell *tell, int64_t now_ms, struct journal_note *ret)
+{
+    bool taken;
+
+    pthread_mutex_lock(&tell->lock);
+    taken = tell->journal_count > 0 && now_ms >= tell->next_journal_ms;
+    if (taken) {
+        *ret = tell->journal[0];
+        forget_note(tell);
+    }
+    tell->journal_waits = tell->journal_count > 0;
+    pthread_mutex_unlock(&tell->lock);
+    return taken;
+}
+
+static void tell_journal(struct tell *tell, int64_t now_ms)
+{
+    struct journal_note note;
+
+    if (!take_journal_note(tell, now_ms, &note))
+        return;
+    tell->next_journal_ms = now_ms + EVENT_INTERVAL_MS;
+    say_event(tell, "e/journal",
+              (struct messages_event){ .what = note.what,
+                                       .detail = note.detail[0] ? note.detail : NULL });
 }
 
 static void tell_documents(struct tell *tell, const struct snapshot *s, unsigned changes)
@@ -331,6 +371,7 @@ void tell_work(struct tell *tell)
     pthread_mutex_unlock(&tell->lock);
     if (changes & CHANGE_HEALTH)
         tell_health(tell, until);
+    tell_journal(tell, now_ms);
     tell->sim_waits |= (changes & CHANGE_SIM) != 0;
     tell->modem_waits |= (changes & CHANGE_MODEM) != 0;
     if (!(changes & CHANGE_DOCUMENTS) && !tell->sim_waits && !tell->modem_waits)
@@ -350,6 +391,8 @@ int64_t tell_next_ms(const struct tell *tell)
         next = tell->next_sim_ms;
     if (tell->modem_waits && tell->next_modem_ms < next)
         next = tell->next_modem_ms;
+    if (tell->journal_waits && tell->next_journal_ms < next)
+        next = tell->next_journal_ms;
     return next;
 }
 

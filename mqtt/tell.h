@@ -6,9 +6,10 @@
 #include "agent/state/bus.h"
 #include "agent/state/snapshot.h"
 
-/* What the agent tells unasked: its presence, the retained documents (info, twin) and the events. A
- * listener of the bus notes that something changed; the thread of the link renders what is new and
- * puts it in the outbox, each document only when its text is another than the one told last. */
+/* What the agent tells unasked: its presence, the retained documents (info, twin) and the events but
+ * `switch`. A listener of the bus notes that something changed; the thread of the link renders what is
+ * new and puts it in the outbox, each document only when its text is another than the one told last.
+ * Events are on disk, too, until the broker has them. */
 
 struct config;
 struct operations;

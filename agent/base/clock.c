@@ -1,8 +1,11 @@
 #include "agent/base/clock.h"
 
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { SECOND_MS = 1000, MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400, POLL_MAX_MS = 3600 * 1000 };
 
@@ -28,6 +31,30 @@ int64_t clock_utc_ms(void)
 bool clock_is_set(void)
 {
     return clock_utc_ms() >= INT64_C(1704067200000); /* 2024-01-01T00:00:00Z */
+}
+
+static char boot_id[CLOCK_BOOT_LEN + 1];
+
+static void read_boot_id(void)
+{
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = -1;
+
+    if (fd >= 0) {
+        n = read(fd, boot_id, CLOCK_BOOT_LEN);
+        (void)close(fd);
+    }
+    /* Half an id would be taken for another boot's. */
+    if (n != CLOCK_BOOT_LEN || strspn(boot_id, "0123456789abcdef-") != CLOCK_BOOT_LEN)
+        memset(boot_id, 0, sizeof boot_id);
+}
+
+const char *clock_boot_id(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, read_boot_id);
+    return boot_id;
 }
 
 int clock_poll_ms(int64_t deadline_ms)

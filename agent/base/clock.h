@@ -17,6 +17,13 @@ int64_t clock_now_ms(void);
 int64_t clock_utc_ms(void);
 /* False while the wall clock is before 2024: a gateway without a battery starts in 1970. */
 bool clock_is_set(void);
+
+enum { CLOCK_BOOT_LEN = 36 };
+
+/* Names the boot that runs: within one CLOCK_BOOTTIME goes on, over all that restarts here. "" where
+ * the system does not tell; for the life of the process. Any thread. */
+const char *clock_boot_id(void);
+
 /* Milliseconds until `deadline` for poll(): 0 when past, -1 for CLOCK_NEVER, at most one hour. */
 int clock_poll_ms(int64_t deadline_ms);
 

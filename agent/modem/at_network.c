@@ -223,18 +223,3 @@ bool at_cgpaddr_parse(const char *line, struct connectivity *ret)
             ret->address_count++;
     return true;
 }
-
-bool at_cgdcont_parse(const char *line, struct at_context *ret)
-{
-    struct at_context value = { 0 };
-    struct at_fields fields;
-
-    if (!at_fields_split(line, "+CGDCONT", &fields))
-        return false;
-    value.cid = at_fields_number(&fields, 0, 255);
-    if (value.cid < 0 || !at_fields_text(&fields, 1, value.type, sizeof value.type) ||
-        !at_fields_text(&fields, 2, value.apn, sizeof value.apn))
-        return false;
-    *ret = value;
-    return true;
-}

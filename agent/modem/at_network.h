@@ -47,14 +47,3 @@ bool at_cfun_parse(const char *line, int *ret);
 /* Adds the line's addresses: dotted, 16 dotted numbers (IPv6) or with colons, in quotes or not.
  * 0.0.0.0 and :: are none; what is over CONNECTIVITY_ADDRESSES is left out. */
 bool at_cgpaddr_parse(const char *line, struct connectivity *ret);
-
-enum { AT_CONTEXT_TYPE_MAX = 8, AT_APN_MAX = 100 };
-
-struct at_context {
-    int cid;
-    char type[AT_CONTEXT_TYPE_MAX + 1];
-    char apn[AT_APN_MAX + 1];
-};
-
-/* "+CGDCONT: 1,"IPV4V6","apn",…". */
-bool at_cgdcont_parse(const char *line, struct at_context *ret);

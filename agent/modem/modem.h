@@ -7,6 +7,7 @@
 #include "agent/base/connectivity.h"
 #include "agent/base/error.h"
 #include "agent/base/transport.h"
+#include "agent/modem/modem_context.h"
 
 /* The modem as the worker sees it: a port that comes and goes, a dialogue of AT commands, readings
  * of the network, resets, and two transports to the card. All waits run in one poll() together with
@@ -25,7 +26,7 @@ struct modem_guest {
      * modem. False: the agent stops, and it is called no more. What is on the wire then gets 4 s
      * (ERROR_MODEM_TIMEOUT when they are over: it may have been executed). After that, and for at
      * most 1 s more, only what cleans up still goes out: the transports' close() and the APDU of
-     * MANAGE CHANNEL that closes, and AT+CFUN=1 of a cycle that was begun. Everything else is not
+     * MANAGE CHANNEL that closes, AT+CFUN=1 of a cycle and AT+CGATT=1 of an attach that were begun. Everything else is not
      * sent and fails with ERROR_SHUTTING_DOWN. */
     bool (*turn)(void *ctx);
     void *ctx;
@@ -121,6 +122,22 @@ MUST_CHECK struct error modem_reset(struct modem *modem);
 MUST_CHECK struct error modem_after_switch(struct modem *modem, int64_t deadline_ms);
 /* AT+CGATT=1, at most until `deadline_ms`. */
 MUST_CHECK struct error modem_attach(struct modem *modem, int64_t deadline_ms);
+/* AT+CGATT=0 and 1, so that a changed context counts; modem_cycle_radio(), which has its own time,
+ * where the modem refuses one of them. */
+MUST_CHECK struct error modem_attach_anew(struct modem *modem, int64_t deadline_ms);
+/* At the start and after a crash: a radio left off, a detached modem, and an operator chosen by hand.
+ * Only ERROR_MODEM_ABSENT and ERROR_SHUTTING_DOWN; all else shows in the readings. */
+MUST_CHECK struct error modem_recover(struct modem *modem, int64_t deadline_ms);
+/* Sends them all, also behind one that the modem refuses, whose error is the first. ERROR_MODEM_TIMEOUT,
+ * ERROR_MODEM_ABSENT and ERROR_SHUTTING_DOWN end it. */
+MUST_CHECK struct error modem_run_commands(struct modem *modem, const char *const *texts,
+                                           size_t count);
+/* Runs a program of the gateway's owner with `input` (NULL: nothing) to read, and serves the guest and
+ * the port, open or not, meanwhile. At the time-out it is killed with all that it started, and so it
+ * is when the agent stops (ERROR_SHUTTING_DOWN). What it left running when it ended by itself runs on.
+ * ERROR_INTERRUPTED: it could not be run, failed or took too long. */
+MUST_CHECK struct error modem_run_program(struct modem *modem, char *const *argv, const char *input,
+                                          int64_t timeout_ms);
 
 /* Counters since the start. */
 struct modem_counters {

@@ -21,15 +21,19 @@ struct trace {
 /* An ICCID has 18 digits at least, an IMSI 14; anything shorter names nobody. */
 enum { IDENTITY_MIN = 14, IDENTITY_SHOWN = 4 };
 
-static bool is_secret(const char *line)
+/* Where the part of a line that carries a secret begins; NULL: nowhere. The command may be one of
+ * several on its line, or an echo whose first bytes were lost. */
+static char *find_secret(char *line)
 {
-    static const char *const commands[] = { "AT+CGAUTH=", "AT+CPIN=",   "AT+CPWD=",    "AT+CLCK=",
-                                            "AT+QICSGP=", "AT#PDPAUTH", "AT+UAUTHREQ=" };
+    static const char *const names[] = { "+CGAUTH=",  "+CGAUTH:",   "+CPIN=",    "+CPWD=",
+                                         "+CLCK=",    "+QICSGP=",   "+QICSGP:",  "#PDPAUTH=",
+                                         "#PDPAUTH:", "+UAUTHREQ=", "+UAUTHREQ:" };
 
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        if (strncasecmp(line, commands[i], strlen(commands[i])) == 0)
-            return true;
-    return false;
+    for (char *at = line; *at; at++)
+        for (size_t i = 0; i < ARRAY_LEN(names); i++)
+            if (strncasecmp(at, names[i], strlen(names[i])) == 0)
+                return at + strlen(names[i]);
+    return NULL;
 }
 
 static void hide(char *from, size_t len)
@@ -54,12 +58,9 @@ static void hide_tagged(char *text)
 void trace_redact(const char *line, char *ret, size_t size)
 {
     (void)snprintf(ret, size, "%s", line);
-    if (is_secret(ret)) {
-        char *equals = strchr(ret, '=');
-        if (equals)
-            equals[1] = '\0';
-        return;
-    }
+    char *secret = find_secret(ret);
+    if (secret)
+        *secret = '\0';
     hide_tagged(ret);
     for (char *at = ret; *at;) {
         size_t len = strspn(at, "0123456789");

@@ -6,7 +6,7 @@
 
 /* The AT dialogue in a file, for whoever looks into trouble: time, direction, line. A ring of two:
  * when the file is full it becomes `<path>.old`. Identities are cut to their last four digits, and
- * commands that carry a secret to their name. */
+ * lines that carry a secret, in either direction, to their name. */
 
 enum { TRACE_SIZE_MAX = 512 * 1024, TRACE_LINE_MAX = 1200 };
 

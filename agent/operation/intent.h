@@ -31,12 +31,12 @@ struct intent {
     struct intent_profile profiles[LEGS];
     /* A leg that was begun. */
     bool tried[LEGS];
-    /* What the modem said before ENABLE: a change from it proves that it noticed. */
+    /* What the modem said before this leg's ENABLE: a change from it proves that it noticed. */
     char imsi_before[17];
     bool was_ready, was_registered;
-    /* What the profile before had when the switch began: a roll-back goes only to what had what the
-     * new one lacks. */
-    bool had_registration, had_data, had_reach, had_broker;
+    /* What the profile before had when the switch began (the modem worked with it, it was registered
+     * …): a roll-back goes only to what had what the new one lacks. */
+    bool had_card, had_registration, had_data, had_reach, had_broker;
     /* The proof that the switch has to end with. */
     enum verified wanted;
     /* The strongest proof so far over the target. */

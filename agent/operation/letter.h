@@ -32,5 +32,7 @@ struct letters {
 /* A letter of `class`; both texts are taken, also where one is NULL (no memory: then nothing is
  * added) or there is no room. NULL: nothing was added. */
 struct letter *letters_add(struct letters *letters, int class, char *topic, char *payload);
-/* Frees the texts of all. */
+/* Copies of those that are `kept`, without a number. One for which there is no memory is left out. */
+void letters_copy_kept(const struct letters *from, struct letters *ret);
+/* Frees the texts of all; it is empty then. */
 void letters_done(struct letters *letters);

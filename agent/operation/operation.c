@@ -192,7 +192,11 @@ cJSON *problem_to_json(const struct problem *problem)
         (!e->field[0] || add_text(json, "field", e->field)) &&
         (!final[0] || add_text(json, "at", final)) && (!sw[0] || add_text(json, "sw", sw)) &&
         (!problem->retry_after_s || add_number(json, "retry_after_s", problem->retry_after_s)) &&
-        (!problem->operation[0] || add_text(json, "operation", problem->operation)))
+        (!problem->operation[0] || add_text(json, "operation", problem->operation)) &&
+        (!problem->holder[0] || add_text(json, "holder", problem->holder)) &&
+        (!problem->until_utc_ms || add_stamp(json, "until", problem->until_utc_ms)) &&
+        (e->code != ERROR_STRANDED || !problem->cause ||
+         add_text(json, "cause", error_code_name(problem->cause))))
         return json;
     cJSON_Delete(json);
     return NULL;

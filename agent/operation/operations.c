@@ -6,43 +6,94 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "agent/operation/door.h"
+#include "agent/operation/intent.h"
+#include "agent/operation/journal.h"
+#include "agent/operation/letter.h"
+#include "agent/operation/life.h"
+#include "agent/operation/page.h"
 #include "agent/state/bus.h"
-#include "agent/state/etag.h"
 #include "agent/state/snapshot.h"
+
+enum { RETRY_MS = 1000 };
+
+/* The journal's name for the lock. */
+static const char lock_key[] = "lock";
+
+/* What the disk did not take. */
+struct unsaved {
+    /* The active operation and its intent. */
+    bool any;
+    int64_t retry_at_ms;
+    int counts;
+    bool has_result;
+    struct journal_result result;
+    /* Of its end: they went out already, and are kept in the same words for the next start. */
+    struct letters letters;
+};
 
 struct operations {
     struct bus *bus;
     struct state *state;
+    struct journal *journal;
     void (*wake)(void *ctx);
     void *wake_ctx;
+    struct operations_scribe scribe;
     int64_t budget_ms;
-    pthread_mutex_t lock;
-    /* under lock: */
-    struct operation *kept;                   /* OPERATIONS_KEPT places, in no order */
-    struct operation *order[OPERATIONS_KEPT]; /* a ring of them, by age */
-    size_t count, newest;
-    bool closed;
-    /* One at a time is told: two threads may change operations, and `rev` has to arrive in order. */
+    /* One change at a time is decided, written and told: `rev` has to arrive in order. Held while
+     * the disk is waited for, so it guards only what no reader looks at: */
     pthread_mutex_t telling;
+    char *intent; /* of the active operation; NULL: none */
+    int64_t began_ms;
+    struct unsaved unsaved;
+    /* Written under both locks, so read under either: */
+    pthread_mutex_t lock;
+    bool has_active;         /* it waits or runs, or has ended and could not be written yet */
+    struct operation active; /* at most one waits or runs, since the door refuses a second */
+    struct operation_lock held;
+    bool closed;
+    /* under lock: */
+    struct operations_limits limits;
 };
 
-struct operations *operations_new(struct bus *bus, struct state *state)
+/* What has changed, until it is told. */
+struct news {
+    bool any;
+    enum bus_event event;
+    struct operation op;
+    struct letters letters;
+};
+
+/* --- wiring --- */
+
+static void take_up(struct operations *ops)
+{
+    char *lock = journal_get_value(ops->journal, lock_key);
+
+    ops->has_active = journal_find_active(ops->journal, &ops->active, &ops->intent);
+    if (ops->has_active)
+        ops->began_ms = clock_now_ms() - life_ran_ms(&ops->active);
+    if (lock) {
+        struct error e = lock_from_text(lock, &ops->held);
+
+        if (e.code)
+            log_warning("the lock on switching is lost, nobody holds it now", LOG_ERR(&e));
+    }
+    free(lock);
+}
+
+struct operations *operations_new(struct bus *bus, struct state *state, struct journal *journal)
 {
     struct operations *ops = calloc(1, sizeof *ops);
 
     if (!ops)
         return NULL;
-    /* Zeroed pages cost nothing until an operation is written to them. */
-    ops->kept = calloc(OPERATIONS_KEPT, sizeof *ops->kept);
-    if (!ops->kept) {
-        free(ops);
-        return NULL;
-    }
     ops->bus = bus;
     ops->state = state;
-    ops->newest = OPERATIONS_KEPT - 1;
+    ops->journal = journal;
     pthread_mutex_init(&ops->lock, NULL);
     pthread_mutex_init(&ops->telling, NULL);
+    take_up(ops);
     return ops;
 }
 
@@ -52,7 +103,8 @@ void operations_free(struct operations *ops)
         return;
     pthread_mutex_destroy(&ops->lock);
     pthread_mutex_destroy(&ops->telling);
-    free(ops->kept);
+    letters_done(&ops->unsaved.letters);
+    free(ops->intent);
     free(ops);
 }
 
@@ -67,96 +119,24 @@ void operations_set_budget(struct operations *ops, int64_t budget_ms)
     ops->budget_ms = budget_ms;
 }
 
-/* The i-th newest. Under lock. */
-static struct operation **nth_place(struct operations *ops, size_t i)
+int64_t operations_budget_ms(const struct operations *ops)
 {
-    return &ops->order[(ops->newest + OPERATIONS_KEPT - i) % OPERATIONS_KEPT];
+    return ops->budget_ms;
 }
 
-static struct operation *nth_newest(struct operations *ops, size_t i)
+void operations_set_scribe(struct operations *ops, const struct operations_scribe *scribe)
 {
-    return *nth_place(ops, i);
+    ops->scribe = *scribe;
 }
 
-static struct operation *find(struct operations *ops, const char *id)
+void operations_set_limits(struct operations *ops, const struct operations_limits *limits)
 {
-    for (size_t i = 0; i < ops->count; i++)
-        if (strcmp(nth_newest(ops, i)->id, id) == 0)
-            return nth_newest(ops, i);
-    return NULL;
+    pthread_mutex_lock(&ops->lock);
+    ops->limits = *limits;
+    pthread_mutex_unlock(&ops->lock);
 }
 
-static struct operation *find_request(struct operations *ops, enum operation_channel channel,
-                                      const char *request)
-{
-    for (size_t i = 0; i < ops->count; i++) {
-        struct operation *op = nth_newest(ops, i);
-
-        if (op->request.channel == channel && strcmp(op->request.request, request) == 0)
-            return op;
-    }
-    return NULL;
-}
-
-/* The one that waits or runs; there is at most one, since the door refuses a second. */
-static struct operation *find_active(struct operations *ops)
-{
-    for (size_t i = 0; i < ops->count; i++)
-        if (!operation_has_ended(nth_newest(ops, i)))
-            return nth_newest(ops, i);
-    return NULL;
-}
-
-enum worth {
-    /* WORTH_LITTLE: it never ran, and has no key by which it could come again. */
-    WORTH_LITTLE = 0,
-    /* WORTH_SOME: it never ran; forgotten, the same request is judged anew. */
-    WORTH_SOME,
-    /* WORTH_MUCH: it ran; forgotten, the same request would switch once more. */
-    WORTH_MUCH,
-    /* WORTH_ALL: it waits or runs. */
-    WORTH_ALL,
-};
-
-static enum worth worth_of(const struct operation *op)
-{
-    if (!operation_has_ended(op))
-        return WORTH_ALL;
-    if (op->started_utc_ms)
-        return WORTH_MUCH;
-    return op->request.request[0] ? WORTH_SOME : WORTH_LITTLE;
-}
-
-/* The oldest of those that are worth the least, so that whoever floods the door drives out neither
- * the switch that runs nor the memory of those that ran. Gives its place; the order of the others
- * stays. Only when all places are taken. */
-static struct operation *forget_one(struct operations *ops)
-{
-    size_t victim = OPERATIONS_KEPT - 1;
-    struct operation *place;
-
-    for (size_t i = OPERATIONS_KEPT; i-- > 0;) {
-        if (worth_of(nth_newest(ops, i)) < worth_of(nth_newest(ops, victim)))
-            victim = i;
-        if (worth_of(nth_newest(ops, victim)) == WORTH_LITTLE)
-            break;
-    }
-    place = nth_newest(ops, victim);
-    for (size_t i = victim; i + 1 < OPERATIONS_KEPT; i++)
-        *nth_place(ops, i) = nth_newest(ops, i + 1);
-    return place;
-}
-
-static struct operation *add(struct operations *ops, const struct operation *op)
-{
-    struct operation *place =
-        ops->count < OPERATIONS_KEPT ? &ops->kept[ops->count++] : forget_one(ops);
-
-    ops->newest = (ops->newest + 1) % OPERATIONS_KEPT;
-    ops->order[ops->newest] = place;
-    *place = *op;
-    return place;
-}
+/* --- telling --- */
 
 static void log_end(const struct operation *op)
 {
@@ -167,235 +147,349 @@ static void log_end(const struct operation *op)
         LOG_STR("why", op->problem.error.code ? op->problem.error.message : NULL));
 }
 
-/* Changes are made between begin_change() and tell_change(): `lock` keeps the data true, `telling`
- * keeps the order of what listeners hear; they are called with `lock` free. */
+/* Changes are made between begin_change() and tell_change(), or end_silently(). */
 static void begin_change(struct operations *ops)
 {
     pthread_mutex_lock(&ops->telling);
-    pthread_mutex_lock(&ops->lock);
 }
 
-/* Lets both locks go; `op` NULL: there is nothing to tell. True: `*ret` is what was told. */
-static bool tell(struct operations *ops, enum bus_event event, const struct operation *op,
-                 struct operation *ret)
+static void end_silently(struct operations *ops)
 {
-    if (op)
-        *ret = *op;
-    pthread_mutex_unlock(&ops->lock);
-    if (op)
-        bus_publish(ops->bus, event, ret);
     pthread_mutex_unlock(&ops->telling);
-    return op != NULL;
 }
 
-/* `changed` NULL: nothing changed. */
-static void tell_change(struct operations *ops, const struct operation *changed)
+static void write_news(struct operations *ops, const struct operation *op, enum bus_event event,
+                       struct news *ret)
 {
-    struct operation told;
-
-    if (tell(ops, BUS_OPERATION, changed, &told) && operation_has_ended(&told))
-        log_end(&told);
+    ret->any = true;
+    ret->event = event;
+    ret->op = *op;
+    ret->letters = (struct letters){ 0 };
+    if (ops->scribe.write)
+        ops->scribe.write(ops->scribe.ctx, op, event == BUS_OPERATION_AGAIN, &ret->letters);
 }
 
-static void close_phase(struct operation *op, int64_t now_ms)
+static void drop_news(struct news *news)
 {
-    if (op->phase_count > 0 && op->phases[op->phase_count - 1].ms < 0)
-        op->phases[op->phase_count - 1].ms = now_ms - op->phases[op->phase_count - 1].began_ms;
+    letters_done(&news->letters);
+    news->any = false;
 }
 
-static void enter_phase(struct operation *op, enum phase phase)
+/* Takes the letters. */
+static void tell(struct operations *ops, struct news *news)
 {
-    int64_t now_ms = clock_now_ms();
-
-    close_phase(op, now_ms);
-    op->phase = phase;
-    if (op->phase_count < OPERATION_PHASES_MAX)
-        op->phases[op->phase_count++] =
-            (struct operation_phase){ .phase = phase, .began_ms = now_ms, .ms = -1 };
+    if (news->any && news->letters.count > 0)
+        ops->scribe.post(ops->scribe.ctx, &news->letters);
+    if (news->any)
+        bus_publish(ops->bus, news->event, &news->op);
+    pthread_mutex_unlock(&ops->telling);
 }
 
-static void finish(struct operation *op, enum operation_state state, const struct error *error)
+static void tell_change(struct operations *ops, struct news *news)
 {
-    close_phase(op, clock_now_ms());
-    op->state = state;
-    op->ended_utc_ms = clock_utc_ms();
-    if (error)
-        op->problem.error = *error;
-    op->rev++;
+    tell(ops, news);
+    if (news->any && operation_has_ended(&news->op))
+        log_end(&news->op);
 }
 
-static void expire(struct operation *op)
-{
-    const struct error e =
-        error_make(ERROR_IN_AGENT, ERROR_EXPIRED, 0, "its time was over before it could begin");
+/* --- the active operation and the disk; all within a change --- */
 
-    finish(op, OPERATION_EXPIRED, &e);
+static const struct operation *find_active(const struct operations *ops, const char *id)
+{
+    return ops->has_active && strcmp(ops->active.id, id) == 0 ? &ops->active : NULL;
 }
 
-/* --- the door --- */
-
-static bool same_ref(const struct profile_ref *a, const struct profile_ref *b)
+/* The one that waits or runs. */
+static const struct operation *find_going(const struct operations *ops)
 {
-    return a->by_aid == b->by_aid &&
-           (a->by_aid ? aid_equal(&a->aid, &b->aid) : iccid_equal(&a->iccid, &b->iccid));
+    return ops->has_active && !operation_has_ended(&ops->active) ? &ops->active : NULL;
 }
 
-/* REST compares path and body as they were parsed; MQTT leaves out what only says why and until
- * when, since a sender that asks again may say that differently. */
-static bool same_fingerprint(const struct operation_request *a, const struct operation_request *b)
+static void set_active(struct operations *ops, const struct operation *op)
 {
-    if (!same_ref(&a->target, &b->target) || a->force != b->force || a->confirm_s != b->confirm_s ||
-        a->has_expect_enabled != b->has_expect_enabled ||
-        (a->has_expect_enabled && !iccid_equal(&a->expect_enabled, &b->expect_enabled)))
-        return false;
-    return a->channel != CHANNEL_REST ||
-           (a->ttl_s == b->ttl_s && strcmp(a->reason, b->reason) == 0);
+    pthread_mutex_lock(&ops->lock);
+    ops->active = *op;
+    ops->has_active = !operation_has_ended(op) || ops->unsaved.any;
+    pthread_mutex_unlock(&ops->lock);
 }
 
-static struct problem refusal(struct error e, const struct operation *in_the_way)
+static void set_intent(struct operations *ops, char *text)
 {
-    struct problem problem = { .error = e };
-
-    if (in_the_way)
-        memcpy(problem.operation, in_the_way->id, sizeof problem.operation);
-    return problem;
+    free(ops->intent);
+    ops->intent = text;
 }
 
-static struct error check_preconditions(const struct operation_request *request,
-                                        const char *if_match, const struct snapshot *now)
+/* `op` and all that the disk lacks; `intent`: that has changed, too. */
+static struct error write_active(struct operations *ops, const struct operation *op,
+                                 struct letters *letters, bool intent)
 {
-    const struct profile *enabled = now->has_list ? profile_enabled(&now->list) : NULL;
+    struct unsaved *unsaved = &ops->unsaved;
+    const char *text = ops->intent ? ops->intent : "";
+    const struct journal_change change = {
+        .op = op,
+        .intent = intent || unsaved->any ? text : NULL,
+        .letters = letters,
+        .counts = unsaved->counts > 0,
+        .result = unsaved->has_result ? &unsaved->result : NULL,
+    };
+    struct error e = journal_write(ops->journal, &change);
 
-    /* While the list is dropped, every tag that a client can have is older than what dropped it. */
-    if (if_match && !etag_fits(if_match, now->has_list ? now->etag : "", ETAG_STRONG))
-        return error_make(ERROR_IN_AGENT, ERROR_PRECONDITION_FAILED, 0,
-                          "the list has changed since that ETag");
-    /* Without a list the worker looks, with a fresh one. */
-    if (request->has_expect_enabled && now->has_list &&
-        !(enabled && enabled->has_iccid && iccid_equal(&enabled->iccid, &request->expect_enabled)))
-        return error_make(ERROR_IN_AGENT, ERROR_PRECONDITION_FAILED, 0,
-                          "another profile than expect_enabled is in use");
+    if (e.code)
+        return e;
+    if (unsaved->counts > 0)
+        unsaved->counts--;
+    while (unsaved->counts > 0 && !journal_count(ops->journal, JOURNAL_SWITCH).code)
+        unsaved->counts--;
+    unsaved->has_result = unsaved->any = false;
     return ERROR_OK;
 }
 
-static struct operation begin(const struct operations *ops, const struct operation_request *request)
+/* A change that no disk can stop: what is not written now is written later. */
+static void go_on(struct operations *ops, const struct operation *op, struct letters *letters,
+                  bool intent)
 {
-    struct operation op = { .request = *request, .state = OPERATION_ACCEPTED, .rev = 1 };
-    int64_t ttl_ms = 1000 * (request->ttl_s ? request->ttl_s : OPERATION_TTL_DEFAULT_S);
+    struct unsaved *unsaved = &ops->unsaved;
+    struct error e = write_active(ops, op, letters, intent);
 
-    op.created_utc_ms = clock_utc_ms();
-    op.clock_was_set = clock_is_set();
-    op.expires_ms = clock_now_ms() + ttl_ms;
-    op.ends_by_utc_ms = op.created_utc_ms + ttl_ms + ops->budget_ms;
-    op.blackout_ms = -1;
-    id_make(op.created_utc_ms, op.id);
-    return op;
+    if (e.code) {
+        unsaved->any = true;
+        unsaved->retry_at_ms = clock_now_ms() + RETRY_MS;
+        if (operation_has_ended(op) && letters)
+            letters_copy_kept(letters, &unsaved->letters);
+    }
+    set_active(ops, op);
 }
 
-/* Already in use: succeeded at once, and no command to the card. */
-static void end_unchanged(struct operation *op, const struct profile *enabled,
-                          const struct snapshot *now)
+/* The same, told. */
+static void go_on_and_tell(struct operations *ops, const struct operation *op, bool intent,
+                           struct news *ret)
 {
-    op->has_target = true;
-    op->target = *enabled;
-    op->has_result = true;
-    op->has_from = op->has_now = enabled->has_iccid;
-    op->from = op->now = enabled->iccid;
-    op->blackout_ms = 0;
-    if (now->has_connectivity && connectivity_is_registered(&now->connectivity))
-        op->verified =
-            connectivity_has_data(&now->connectivity) ? VERIFIED_ATTACHED : VERIFIED_REGISTERED;
-    op->state = OPERATION_SUCCEEDED;
-    op->ended_utc_ms = op->ends_by_utc_ms = op->created_utc_ms;
+    bool ended = operation_has_ended(op);
+
+    write_news(ops, op, BUS_OPERATION, ret);
+    if (ended)
+        set_intent(ops, NULL);
+    go_on(ops, op, &ret->letters, intent || ended);
 }
+
+static void write_unsaved(struct operations *ops)
+{
+    const struct operation op = ops->active;
+    struct error e;
+
+    if (!ops->unsaved.any)
+        return;
+    e = write_active(ops, &op, &ops->unsaved.letters, true);
+    if (e.code) {
+        ops->unsaved.retry_at_ms = clock_now_ms() + RETRY_MS;
+        return;
+    }
+    letters_done(&ops->unsaved.letters);
+    set_active(ops, &op);
+}
+
+int64_t operations_tick(struct operations *ops)
+{
+    int64_t again_ms;
+
+    begin_change(ops);
+    if (ops->unsaved.any && ops->unsaved.retry_at_ms <= clock_now_ms())
+        write_unsaved(ops);
+    again_ms = ops->unsaved.any ? ops->unsaved.retry_at_ms : CLOCK_NEVER;
+    end_silently(ops);
+    return again_ms;
+}
+
+/* --- the door --- */
 
 bool operations_list_is_fresh(const struct snapshot *now)
 {
     return now->has_list && clock_now_ms() - now->list_at_ms < OPERATIONS_LIST_FRESH_MS;
 }
 
-/* Everything after the key, in the contract's order. ERROR_NONE: `op` may live, as accepted or, when
- * `*ret_done`, ended already. */
-static struct problem judge(struct operations *ops, struct operation *op, const char *if_match,
-                            const struct snapshot *now, bool *ret_done)
+static bool age_of_switch(void *ctx, int64_t nth, int64_t *ret_age_ms)
 {
-    const struct operation *active = find_active(ops);
-    const struct profile *row =
-        now->has_list ? profile_find(&now->list, &op->request.target) : NULL;
-    struct problem problem;
+    return journal_age_of(ctx, JOURNAL_SWITCH, nth, ret_age_ms);
+}
 
-    *ret_done = false;
-    if (ops->closed) {
-        problem = refusal(
-            error_make(ERROR_IN_AGENT, ERROR_SHUTTING_DOWN, 0, "the agent is stopping"), NULL);
-        problem.retry_after_s = 10;
-        return problem;
-    }
-    problem = refusal(check_preconditions(&op->request, if_match, now), NULL);
-    if (problem.error.code)
-        return problem;
-    /* While another switch runs, the list says what was, not what will be. */
-    if (!active && !now->switching && row && row->enabled) {
-        end_unchanged(op, row, now);
-        *ret_done = true;
-    } else if (active) {
-        problem = refusal(error_make(ERROR_IN_AGENT, ERROR_SWITCH_IN_PROGRESS, 0,
-                                     "another switch has not ended yet"),
-                          active);
-    } else if (!now->switching && !row && operations_list_is_fresh(now)) {
+int64_t operations_cooldown_ms(struct operations *ops)
+{
+    struct operations_limits limits;
+
+    pthread_mutex_lock(&ops->lock);
+    limits = ops->limits;
+    pthread_mutex_unlock(&ops->lock);
+    return limits_wait_ms(&limits, age_of_switch, ops->journal);
+}
+
+static struct problem check_lock(struct operations *ops)
+{
+    struct operation_lock lock = ops->held;
+
+    return lock_is_held(&lock, journal_now_ms(ops->journal)) ? lock_refusal(&lock)
+                                                             : (struct problem){ 0 };
+}
+
+static struct problem check_limits(struct operations *ops)
+{
+    int64_t wait_s = (operations_cooldown_ms(ops) + 999) / 1000;
+    struct problem problem = { .retry_after_s = wait_s };
+
+    if (wait_s > 0)
         problem.error =
-            error_make(ERROR_IN_AGENT, ERROR_PROFILE_NOT_FOUND, 0, "the card has no such profile");
-    }
+            error_make(ERROR_IN_AGENT, ERROR_COOLDOWN, 0,
+                       "too many switches lately: the next may be in %lld s", (long long)wait_s);
     return problem;
 }
 
-static enum admission admit_repeated(const struct operation *before,
-                                     const struct operation_request *request, struct operation *ret,
-                                     struct problem *ret_problem)
+static struct problem shutting_down(void)
 {
-    if (same_fingerprint(&before->request, request)) {
-        *ret = *before;
-        return ADMISSION_REPEATED;
+    return (struct problem){ .error = error_make(ERROR_IN_AGENT, ERROR_SHUTTING_DOWN, 0,
+                                                 "the agent is stopping"),
+                             .retry_after_s = 10 };
+}
+
+static struct problem in_the_way(struct error e, const struct operation *op)
+{
+    struct problem problem = { .error = e };
+
+    memcpy(problem.operation, op->id, sizeof problem.operation);
+    return problem;
+}
+
+/* What stands between a new one and the card. */
+static struct problem check_way(struct operations *ops, const struct operation_request *request,
+                                const struct snapshot *now, bool listed)
+{
+    const struct operation *going = find_going(ops);
+    bool is_free = door_is_free(request);
+    struct problem problem = { 0 };
+
+    if (!is_free)
+        problem = check_lock(ops);
+    if (problem.error.code)
+        return problem;
+    if (going)
+        return in_the_way(error_make(ERROR_IN_AGENT, ERROR_SWITCH_IN_PROGRESS, 0,
+                                     "another switch has not ended yet"),
+                          going);
+    if (!now->switching && !listed && operations_list_is_fresh(now))
+        problem.error =
+            error_make(ERROR_IN_AGENT, ERROR_PROFILE_NOT_FOUND, 0, "the card has no such profile");
+    else if (!is_free)
+        problem = check_limits(ops);
+    return problem;
+}
+
+/* Everything after the key and before the disk, in the contract's order. ERROR_NONE: `op` may live,
+ * as accepted or ended already. */
+static struct problem judge(struct operations *ops, struct operation *op, const char *if_match,
+                            const struct snapshot *now)
+{
+    const struct profile *row =
+        now->has_list ? profile_find(&now->list, &op->request.target) : NULL;
+    struct problem problem = { 0 };
+
+    if (ops->closed)
+        return shutting_down();
+    problem.error = door_check_preconditions(&op->request, if_match, now);
+    if (problem.error.code)
+        return problem;
+    /* While another switch runs, the list says what was, not what will be. */
+    if (!find_going(ops) && !now->switching && row && row->enabled) {
+        door_end_unchanged(op, row, now);
+        return problem;
     }
-    *ret_problem = refusal(error_make(ERROR_IN_AGENT, ERROR_KEY_REUSED, 0,
-                                      "the same key came before with another request"),
-                           before);
-    *ret = (struct operation){ .request = *request,
-                               .state = OPERATION_REJECTED,
-                               .blackout_ms = -1,
-                               .clock_was_set = true,
-                               .created_utc_ms = clock_utc_ms(),
-                               .problem = *ret_problem };
-    id_make(ret->created_utc_ms, ret->id);
-    ret->ended_utc_ms = ret->ends_by_utc_ms = ret->created_utc_ms;
-    return ADMISSION_REFUSED;
+    return check_way(ops, &op->request, now, row != NULL);
+}
+
+/* To the disk, and where it waits into its place. */
+static struct error put_new(struct operations *ops, const struct operation *op,
+                            struct letters *letters)
+{
+    const struct journal_change change = { .op = op, .letters = letters };
+    struct error e;
+
+    /* One that has ended and is not on disk has to get there first. */
+    write_unsaved(ops);
+    if (ops->has_active && !operation_has_ended(op))
+        return error_make(ERROR_IN_AGENT, ERROR_STORAGE_FULL, 0,
+                          "the end of the last switch cannot be written yet");
+    e = journal_write(ops->journal, &change);
+    if (!e.code && !operation_has_ended(op))
+        set_active(ops, op);
+    return e;
+}
+
+/* A refused REST request leaves nothing behind: its client has the answer in hand. Nor does a
+ * refusal by a stopping agent: the same id may come again. */
+static bool leaves_a_trace(const struct operation_request *request, const struct problem *problem)
+{
+    return !problem->error.code ||
+           (request->channel == CHANNEL_MQTT && problem->error.code != ERROR_SHUTTING_DOWN);
+}
+
+/* Done at once and without a key, it cannot come again: it needs no disk. */
+static bool is_answer_enough(const struct operation *op)
+{
+    return op->state == OPERATION_SUCCEEDED && !op->request.request[0];
 }
 
 static enum admission admit_new(struct operations *ops, const struct operation_request *request,
                                 const char *if_match, const struct snapshot *now,
                                 struct operation *ret, struct problem *ret_problem,
-                                const struct operation **ret_told)
+                                struct news *ret_news)
 {
-    struct operation op = begin(ops, request);
-    bool done;
+    struct operation op = door_begin(request, ops->budget_ms);
+    struct problem problem = judge(ops, &op, if_match, now);
+    bool is_new = leaves_a_trace(request, &problem);
+    struct error e = ERROR_OK;
 
-    *ret_problem = judge(ops, &op, if_match, now, &done);
-    if (ret_problem->error.code) {
-        op.state = OPERATION_REJECTED;
-        op.problem = *ret_problem;
-        op.ended_utc_ms = op.ends_by_utc_ms = op.created_utc_ms;
+    if (problem.error.code)
+        door_reject(&op, &problem);
+    if (is_new) {
+        write_news(ops, &op, BUS_OPERATION, ret_news);
+        e = put_new(ops, &op, &ret_news->letters);
     }
-    /* A refused REST request leaves nothing behind: its client has the answer in hand. Nor does a
-     * refusal by a stopping agent: the same id may come again. */
-    if (!ret_problem->error.code ||
-        (request->channel == CHANNEL_MQTT && ret_problem->error.code != ERROR_SHUTTING_DOWN))
-        *ret_told = add(ops, &op);
-    else
-        op.rev = 0;
-    *ret = op;
-    if (ret_problem->error.code)
+    if (e.code && !is_answer_enough(&op)) {
+        drop_news(ret_news);
+        is_new = false;
+        if (!problem.error.code)
+            problem.error = e;
+    }
+    *ret = is_new ? op : door_refused(request, &problem);
+    *ret_problem = problem;
+    if (problem.error.code)
         return ADMISSION_REFUSED;
-    return done ? ADMISSION_DONE : ADMISSION_ACCEPTED;
+    return operation_has_ended(&op) ? ADMISSION_DONE : ADMISSION_ACCEPTED;
+}
+
+/* What is said again is not worth waiting for the disk: what it repeats is there already. */
+static void add_letters(struct operations *ops, struct letters *letters)
+{
+    for (size_t i = 0; i < letters->count; i++)
+        if (letters->items[i].kept) {
+            struct error e = journal_add_letter(ops->journal, &letters->items[i]);
+
+            (void)e; /* it goes out all the same, without a number */
+        }
+}
+
+static enum admission admit_repeated(struct operations *ops, const struct operation *before,
+                                     const struct operation_request *request, struct operation *ret,
+                                     struct problem *ret_problem, struct news *ret_news)
+{
+    if (door_is_same(&before->request, request)) {
+        *ret = *before;
+        write_news(ops, before, BUS_OPERATION_AGAIN, ret_news);
+        add_letters(ops, &ret_news->letters);
+        return ADMISSION_REPEATED;
+    }
+    *ret_problem = in_the_way(error_make(ERROR_IN_AGENT, ERROR_KEY_REUSED, 0,
+                                         "the same key came before with another request"),
+                              before);
+    *ret = door_refused(request, ret_problem);
+    return ADMISSION_REFUSED;
 }
 
 static void log_came(const struct operation *op)
@@ -420,225 +514,458 @@ enum admission operations_admit(struct operations *ops, const struct operation_r
                                 const char *if_match, struct operation *ret,
                                 struct problem *ret_problem)
 {
-    const struct operation *told = NULL;
-    struct operation copy;
-    const struct operation *before;
+    struct news news = { 0 };
     enum admission admission;
+    struct operation before;
     const struct snapshot *now;
-    bool again;
 
     *ret_problem = (struct problem){ 0 };
     begin_change(ops);
-    /* Under the lock (its own is held for two lines): the worker drops the list before it ends a
-     * switch, so a list from before the switch is never looked at after it. */
+    /* Within the change (the lock of its own is held for two lines): the worker drops the list before
+     * it ends a switch, so a list from before the switch is never looked at after it. */
     now = state_take(ops->state);
-    before = request->request[0] ? find_request(ops, request->channel, request->request) : NULL;
-    if (before)
-        admission = admit_repeated(before, request, ret, ret_problem);
+    if (request->request[0] &&
+        operations_find_request(ops, request->channel, request->request, &before))
+        admission = admit_repeated(ops, &before, request, ret, ret_problem, &news);
     else
-        admission = admit_new(ops, request, if_match, now, ret, ret_problem, &told);
-    again = admission == ADMISSION_REPEATED;
-    if (tell(ops, again ? BUS_OPERATION_AGAIN : BUS_OPERATION, again ? before : told, &copy) &&
-        !again)
-        log_admitted(&copy);
+        admission = admit_new(ops, request, if_match, now, ret, ret_problem, &news);
+    tell(ops, &news);
+    if (news.any && news.event == BUS_OPERATION)
+        log_admitted(&news.op);
     snapshot_release(now);
     if (admission == ADMISSION_ACCEPTED && ops->wake)
         ops->wake(ops->wake_ctx);
     return admission;
 }
 
+void operations_close_doors(struct operations *ops)
+{
+    begin_change(ops);
+    pthread_mutex_lock(&ops->lock);
+    ops->closed = true;
+    pthread_mutex_unlock(&ops->lock);
+    end_silently(ops);
+}
+
+/* --- readers --- */
+
 bool operations_find(struct operations *ops, const char *id, struct operation *ret)
 {
-    const struct operation *op;
+    bool found;
 
     pthread_mutex_lock(&ops->lock);
-    op = find(ops, id);
-    if (op)
-        *ret = *op;
+    found = find_active(ops, id) != NULL;
+    if (found)
+        *ret = ops->active;
     pthread_mutex_unlock(&ops->lock);
-    return op != NULL;
+    return found || journal_find(ops->journal, id, ret);
 }
 
 bool operations_find_request(struct operations *ops, enum operation_channel channel,
                              const char *request, struct operation *ret)
 {
-    const struct operation *op;
+    bool found;
 
     pthread_mutex_lock(&ops->lock);
-    op = find_request(ops, channel, request);
-    if (op)
-        *ret = *op;
+    found = ops->has_active && ops->active.request.channel == channel &&
+            strcmp(ops->active.request.request, request) == 0;
+    if (found)
+        *ret = ops->active;
     pthread_mutex_unlock(&ops->lock);
-    return op != NULL;
+    return found || journal_find_request(ops->journal, channel, request, ret);
 }
 
 size_t operations_list(struct operations *ops, enum operation_state state, const char *before,
                        size_t cap, struct operation *ret)
 {
-    size_t n = 0;
+    size_t count = journal_list(ops->journal, state, before, cap, ret);
+    bool has_active, fits, was_full = count == cap;
+    struct operation active;
 
     pthread_mutex_lock(&ops->lock);
-    for (size_t i = 0; i < ops->count && n < cap; i++) {
-        const struct operation *op = nth_newest(ops, i);
-
-        /* Ids rise with time, so an older one is a smaller one. */
-        if (before && strcmp(op->id, before) >= 0)
-            continue;
-        if (state == OPERATION_NONE || op->state == state)
-            ret[n++] = *op;
-    }
+    has_active = ops->has_active;
+    if (has_active)
+        active = ops->active;
     pthread_mutex_unlock(&ops->lock);
-    return n;
+    if (!has_active || cap == 0)
+        return count;
+    /* The journal may be behind with it. */
+    fits = state == OPERATION_NONE || active.state == state;
+    if (page_has(ret, count, active.id)) {
+        count = fits ? page_replace(ret, count, &active) : page_remove(ret, count, active.id);
+        if (!fits && was_full)
+            count += journal_list(ops->journal, state, count ? ret[count - 1].id : active.id, 1,
+                                  &ret[count]);
+    } else if (fits && !(before && strcmp(active.id, before) >= 0)) {
+        count = page_insert(ret, count, cap, &active);
+    }
+    return count;
 }
+
+/* --- a word in between --- */
 
 struct error operations_cancel(struct operations *ops, const char *id, struct operation *ret)
 {
     struct error e = ERROR_OK;
-    struct operation *told = NULL;
-    struct operation *op;
+    struct news news = { 0 };
+    struct operation op;
 
     begin_change(ops);
-    op = find(ops, id);
-    if (!op) {
+    if (!operations_find(ops, id, &op)) {
         e = error_make(ERROR_IN_AGENT, ERROR_NOT_FOUND, 0, "no such operation");
-    } else if (op->state != OPERATION_CANCELED && (op->sent || operation_has_ended(op))) {
+    } else if (op.state != OPERATION_CANCELED &&
+               (op.sent || operation_has_ended(&op) || !find_active(ops, id))) {
         e = error_make(ERROR_IN_AGENT, ERROR_TOO_LATE, 0, "it is %s",
-                       operation_has_ended(op) ? operation_state_name(op->state)
-                                               : "under way on the card");
+                       operation_has_ended(&op) ? operation_state_name(op.state)
+                                                : "under way on the card");
     } else {
-        if (op->state != OPERATION_CANCELED) {
-            finish(op, OPERATION_CANCELED, NULL);
-            told = op;
+        if (op.state != OPERATION_CANCELED) {
+            life_finish(&op, OPERATION_CANCELED, NULL);
+            go_on_and_tell(ops, &op, false, &news);
         }
-        *ret = *op;
+        *ret = op;
     }
-    tell_change(ops, told);
+    tell_change(ops, &news);
     return e;
 }
 
-void operations_close_doors(struct operations *ops)
+static struct error confirm(struct operations *ops, struct operation *op)
 {
+    struct error e;
+
+    if (op->confirmed)
+        return ERROR_OK;
+    if (op->state != OPERATION_RUNNING || op->phase != PHASE_CONFIRMING ||
+        !find_active(ops, op->id))
+        return error_make(ERROR_IN_AGENT, ERROR_TOO_LATE, 0, "it does not wait for a confirmation");
+    op->confirmed = true;
+    e = write_active(ops, op, NULL, false);
+    if (!e.code)
+        set_active(ops, op);
+    return e;
+}
+
+struct error operations_confirm(struct operations *ops, const char *id, struct operation *ret)
+{
+    struct error e = error_make(ERROR_IN_AGENT, ERROR_NOT_FOUND, 0, "no such operation");
+    struct operation op;
+
+    begin_change(ops);
+    if (operations_find(ops, id, &op))
+        e = confirm(ops, &op);
+    if (!e.code)
+        *ret = op;
+    end_silently(ops);
+    if (!e.code && ops->wake)
+        ops->wake(ops->wake_ctx);
+    return e;
+}
+
+/* --- the lock on switching --- */
+
+bool operations_get_lock(struct operations *ops, struct operation_lock *ret)
+{
+    struct operation_lock lock;
+
     pthread_mutex_lock(&ops->lock);
-    ops->closed = true;
+    lock = ops->held;
     pthread_mutex_unlock(&ops->lock);
+    if (!lock_is_held(&lock, journal_now_ms(ops->journal)))
+        return false;
+    *ret = lock;
+    return true;
+}
+
+/* `lock` NULL: nobody's. */
+static struct error change_lock(struct operations *ops, const struct operation_lock *lock)
+{
+    char *text = lock ? lock_to_text(lock) : NULL;
+    struct error e;
+
+    if (lock && !text)
+        return error_make(ERROR_IN_AGENT, ERROR_STORAGE_FULL, 0, "no memory for the lock");
+    e = journal_put_value(ops->journal, lock_key, text);
+    free(text);
+    if (e.code)
+        return e;
+    pthread_mutex_lock(&ops->lock);
+    ops->held = lock ? *lock : (struct operation_lock){ 0 };
+    pthread_mutex_unlock(&ops->lock);
+    return ERROR_OK;
+}
+
+struct error operations_lock(struct operations *ops, const struct operation_lock_request *request,
+                             struct operation_lock *ret)
+{
+    int64_t ttl_ms = 1000 * request->ttl_s;
+    struct operation_lock lock = { .ends_ms = journal_now_ms(ops->journal) + ttl_ms,
+                                   .until_utc_ms = clock_utc_ms() + ttl_ms,
+                                   .left_ms = ttl_ms };
+    struct operation_lock held;
+    struct error e;
+
+    memcpy(lock.holder, request->holder, sizeof lock.holder);
+    memcpy(lock.reason, request->reason, sizeof lock.reason);
+    begin_change(ops);
+    if (operations_get_lock(ops, &held) && strcmp(held.holder, lock.holder) != 0) {
+        *ret = held;
+        e = lock_refusal(&held).error;
+    } else {
+        e = change_lock(ops, &lock);
+        if (!e.code)
+            *ret = lock;
+    }
+    end_silently(ops);
+    if (!e.code)
+        log_info("switching locked", LOG_STR("holder", lock.holder),
+                 LOG_NUM("ttl_s", request->ttl_s),
+                 LOG_STR("reason", lock.reason[0] ? lock.reason : NULL));
+    return e;
+}
+
+struct error operations_unlock(struct operations *ops, const char *holder, bool force)
+{
+    struct operation_lock held;
+    struct error e;
+
+    begin_change(ops);
+    if (!operations_get_lock(ops, &held))
+        e = error_make(ERROR_IN_AGENT, ERROR_NOT_FOUND, 0, "nobody holds the lock on switching");
+    else if (!force && !(holder && strcmp(held.holder, holder) == 0))
+        e = lock_refusal(&held).error;
+    else
+        e = change_lock(ops, NULL);
+    end_silently(ops);
+    if (!e.code)
+        log_info("switching unlocked", LOG_STR("holder", held.holder));
+    return e;
 }
 
 /* --- the worker's side --- */
 
+bool operations_interrupted(struct operations *ops, struct operation *ret, bool *ret_has_intent,
+                            struct intent *ret_intent)
+{
+    struct error e = ERROR_OK;
+    bool found;
+
+    begin_change(ops);
+    found = ops->has_active && ops->active.state == OPERATION_RUNNING;
+    if (found) {
+        *ret = ops->active;
+        if (ops->intent)
+            e = intent_from_text(ops->intent, ret_intent);
+        *ret_has_intent = ops->intent && !e.code;
+    }
+    end_silently(ops);
+    if (e.code)
+        log_warning("the intent of a switch is lost, the card's list decides",
+                    LOG_STR("op", ret->id), LOG_ERR(&e));
+    return found;
+}
+
 bool operations_next(struct operations *ops, struct operation *ret, int64_t *ret_next_expiry_ms)
 {
-    struct operation *told = NULL;
-    struct operation *op;
+    const struct operation *going;
+    struct news news = { 0 };
+    bool waits;
 
     *ret_next_expiry_ms = CLOCK_NEVER;
     begin_change(ops);
-    op = find_active(ops);
-    if (op && op->state == OPERATION_ACCEPTED && op->expires_ms <= clock_now_ms()) {
-        expire(op);
-        told = op;
+    going = find_going(ops);
+    waits = going && going->state == OPERATION_ACCEPTED;
+    if (waits && going->expires_ms <= clock_now_ms()) {
+        struct operation op = *going;
+
+        life_expire(&op);
+        go_on_and_tell(ops, &op, false, &news);
+        waits = false;
     }
-    if (op && op->state == OPERATION_ACCEPTED) {
-        *ret_next_expiry_ms = op->expires_ms;
-        *ret = *op;
-    } else {
-        op = NULL;
+    if (waits) {
+        *ret_next_expiry_ms = going->expires_ms;
+        *ret = *going;
     }
-    tell_change(ops, told);
-    return op != NULL;
+    tell_change(ops, &news);
+    return waits;
 }
 
 bool operations_start(struct operations *ops, const char *id)
 {
-    struct operation *op;
+    const struct operation *active;
+    struct news news = { 0 };
 
     begin_change(ops);
-    op = find(ops, id);
-    if (op && op->state == OPERATION_ACCEPTED) {
-        op->state = OPERATION_RUNNING;
-        op->started_utc_ms = clock_utc_ms();
-        op->ends_by_utc_ms = op->started_utc_ms + ops->budget_ms;
-        enter_phase(op, PHASE_ENABLING);
-        op->rev++;
-    } else {
-        op = NULL;
+    active = find_active(ops, id);
+    if (active && active->state == OPERATION_ACCEPTED) {
+        struct operation op = *active;
+
+        ops->began_ms = clock_now_ms();
+        life_start(&op, ops->budget_ms);
+        go_on_and_tell(ops, &op, false, &news);
     }
-    tell_change(ops, op);
-    return op != NULL;
+    tell_change(ops, &news);
+    return news.any;
 }
 
-bool operations_commit_to_send(struct operations *ops, const char *id)
+/* The intent takes its place only when it is on disk. */
+static struct error write_to_send(struct operations *ops, struct operation *op,
+                                  const struct intent *intent)
 {
-    struct operation *told = NULL;
-    struct operation *op;
-    bool go;
+    char *before = ops->intent;
+    char *text = intent_to_text(intent);
+    struct error e;
+
+    if (!text)
+        return error_make(ERROR_IN_AGENT, ERROR_STORAGE_FULL, 0, "no memory for the intent");
+    op->sent = true;
+    ops->intent = text;
+    ops->unsaved.counts++;
+    e = write_active(ops, op, NULL, true);
+    if (e.code) {
+        ops->unsaved.counts--;
+        ops->intent = before;
+        free(text);
+        return e;
+    }
+    free(before);
+    set_active(ops, op);
+    return ERROR_OK;
+}
+
+struct error operations_commit_to_send(struct operations *ops, const char *id,
+                                       const struct intent *intent)
+{
+    struct error e = error_make(ERROR_IN_AGENT, ERROR_TOO_LATE, 0, "it has ended meanwhile");
+    const struct operation *active;
+    struct news news = { 0 };
 
     begin_change(ops);
-    op = find(ops, id);
-    go = op && op->state == OPERATION_RUNNING;
-    if (go && op->expires_ms <= clock_now_ms()) {
-        expire(op);
-        told = op;
-        go = false;
+    active = find_active(ops, id);
+    if (active && active->state == OPERATION_RUNNING) {
+        struct operation op = *active;
+
+        if (!op.sent && op.expires_ms <= clock_now_ms()) {
+            life_expire(&op);
+            go_on_and_tell(ops, &op, false, &news);
+        } else {
+            e = write_to_send(ops, &op, intent);
+        }
     }
-    if (go)
-        op->sent = true;
-    tell_change(ops, told);
-    return go;
+    tell_change(ops, &news);
+    return e;
 }
 
 void operations_set_target(struct operations *ops, const char *id, const struct profile *target,
                            const struct iccid *from)
 {
-    struct operation *op;
+    begin_change(ops);
+    if (find_active(ops, id)) {
+        struct operation op = ops->active;
 
-    pthread_mutex_lock(&ops->lock);
-    op = find(ops, id);
-    if (op) {
-        op->has_target = true;
-        op->target = *target;
-        op->has_from = from != NULL;
+        op.has_target = true;
+        op.target = *target;
+        op.has_from = from != NULL;
         if (from)
-            op->from = *from;
+            op.from = *from;
+        set_active(ops, &op);
     }
-    pthread_mutex_unlock(&ops->lock);
+    end_silently(ops);
 }
 
-void operations_enter(struct operations *ops, const char *id, enum phase phase)
+void operations_set_ends_by(struct operations *ops, const char *id, int64_t ends_by_utc_ms)
 {
-    struct operation *op;
+    begin_change(ops);
+    if (find_active(ops, id)) {
+        struct operation op = ops->active;
+
+        op.ends_by_utc_ms = ends_by_utc_ms;
+        set_active(ops, &op);
+    }
+    end_silently(ops);
+}
+
+/* Without memory for its text the one before stays, which is less far but true. */
+static bool change_intent(struct operations *ops, const struct intent *intent)
+{
+    char *text = intent ? intent_to_text(intent) : NULL;
+
+    if (text)
+        set_intent(ops, text);
+    return text != NULL;
+}
+
+void operations_enter(struct operations *ops, const char *id, enum phase phase,
+                      const struct intent *intent, bool counts)
+{
+    const struct operation *active;
+    struct news news = { 0 };
 
     begin_change(ops);
-    op = find(ops, id);
-    if (op && op->state == OPERATION_RUNNING) {
-        enter_phase(op, phase);
-        op->rev++;
-    } else {
-        op = NULL;
+    active = find_active(ops, id);
+    if (active && active->state == OPERATION_RUNNING) {
+        struct operation op = *active;
+        bool has_intent = change_intent(ops, intent);
+
+        ops->unsaved.counts += counts;
+        if (op.phase == phase) {
+            go_on(ops, &op, NULL, has_intent);
+        } else {
+            life_enter(&op, phase);
+            go_on_and_tell(ops, &op, has_intent, &news);
+        }
     }
-    tell_change(ops, op);
+    tell_change(ops, &news);
+}
+
+void operations_save(struct operations *ops, const char *id, const struct intent *intent)
+{
+    const struct operation *active;
+
+    begin_change(ops);
+    active = find_active(ops, id);
+    if (active && active->state == OPERATION_RUNNING && change_intent(ops, intent))
+        journal_save_intent(ops->journal, id, ops->intent);
+    end_silently(ops);
+}
+
+bool operations_is_confirmed(struct operations *ops, const char *id)
+{
+    const struct operation *active;
+    bool confirmed;
+
+    pthread_mutex_lock(&ops->lock);
+    active = find_active(ops, id);
+    confirmed = active && active->confirmed;
+    pthread_mutex_unlock(&ops->lock);
+    return confirmed;
+}
+
+/* For the plans to come: only of what went to the card, and by the name of its target. */
+static void note_result(struct operations *ops, const struct operation *op)
+{
+    if (!op->sent || !op->has_target || !op->target.has_iccid)
+        return;
+    ops->unsaved.has_result = true;
+    ops->unsaved.result = (struct journal_result){
+        .to = op->target.iccid,
+        .ms = clock_now_ms() - ops->began_ms,
+        .verified = op->verified,
+        .code = op->problem.error.code,
+        .at_utc_ms = op->ended_utc_ms,
+    };
 }
 
 void operations_end(struct operations *ops, const char *id, const struct operation_end *end)
 {
-    struct operation *op;
+    struct news news = { 0 };
 
     begin_change(ops);
-    op = find(ops, id);
-    if (op && !operation_has_ended(op)) {
-        op->has_result = end->has_result;
-        op->changed = end->changed;
-        op->has_now = end->has_now;
-        op->now = end->now;
-        op->blackout_ms = end->blackout_ms;
-        op->verified = end->verified;
-        if (!end->error.code && end->changed) {
-            close_phase(op, clock_now_ms());
-            op->phase = PHASE_COMMITTED;
-        }
-        finish(op, end->error.code ? OPERATION_FAILED : OPERATION_SUCCEEDED,
-               end->error.code ? &end->error : NULL);
-    } else {
-        op = NULL;
+    if (find_active(ops, id) && find_going(ops)) {
+        struct operation op = ops->active;
+
+        life_end(&op, end);
+        note_result(ops, &op);
+        go_on_and_tell(ops, &op, true, &news);
     }
-    tell_change(ops, op);
+    tell_change(ops, &news);
 }

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/operation/limits.h"
+#include "agent/operation/lock.h"
 #include "agent/operation/operation.h"
 
 /* All operations: who may begin one, which runs, how each ended. Every change raises `rev`, is
@@ -30,6 +32,7 @@ enum {
 struct operations *operations_new(struct bus *bus, struct state *state, struct journal *journal);
 /* The longest that a switch may take, for `ends_by`. Before the first thread. */
 void operations_set_budget(struct operations *ops, int64_t budget_ms);
+int64_t operations_budget_ms(const struct operations *ops);
 void operations_free(struct operations *ops);
 /* `wake` (called without a lock on the admitting thread) tells the worker that an operation waits, or
  * that the one which runs was confirmed. */
@@ -48,11 +51,6 @@ struct operations_scribe {
 /* Copies. Before the first thread; without one nothing is written. */
 void operations_set_scribe(struct operations *ops, const struct operations_scribe *scribe);
 
-/* How many switches may be, across all who ask; k in a window. */
-struct operations_limits {
-    int64_t min_interval_ms; /* 0: none */
-    int64_t max_per_hour, max_per_day;
-};
 /* Any thread, at any time. Without it there are none. */
 void operations_set_limits(struct operations *ops, const struct operations_limits *limits);
 
@@ -73,8 +71,10 @@ enum admission {
 bool operations_list_is_fresh(const struct snapshot *now);
 
 /* Decides at the door, in the contract's order: key, If-Match and expect_enabled, already enabled,
- * lock, in progress, not on the card, limits, disk. `force` passes lock and limits; CHANNEL_AGENT is not
- * held back by them. What is let in is on disk when this returns. `if_match` is the header's text or NULL (not MQTT).
+ * lock, in progress, not on the card, limits, disk. `force` passes lock and limits, steering's does not;
+ * CHANNEL_AGENT is not held back by them. What is let in is on disk when this returns, but for what is
+ * done at once and came without a key: that holds no promise. `if_match` is the header's text or NULL
+ * (not MQTT).
  * `*ret` is the operation (not for ADMISSION_REFUSED from REST); `*ret_problem` the refusal. */
 enum admission operations_admit(struct operations *ops, const struct operation_request *request,
                                 const char *if_match, struct operation *ret,
@@ -107,6 +107,17 @@ int64_t operations_cooldown_ms(struct operations *ops);
 /* False from now on for every door: `shutting-down`. */
 void operations_close_doors(struct operations *ops);
 
+/* Takes the lock on switching, or renews it for the same holder; *ret is the lock. ERROR_LOCKED:
+ * another has it, and *ret is that one; ERROR_STORAGE_FULL. */
+MUST_CHECK struct error operations_lock(struct operations *ops,
+                                        const struct operation_lock_request *request,
+                                        struct operation_lock *ret);
+/* `holder` may be NULL with `force`, which lets go whoever has it. ERROR_NOT_FOUND: nobody has;
+ * ERROR_LOCKED: another has it; ERROR_STORAGE_FULL. */
+MUST_CHECK struct error operations_unlock(struct operations *ops, const char *holder, bool force);
+/* False: nobody has it. */
+bool operations_get_lock(struct operations *ops, struct operation_lock *ret);
+
 /* --- the worker's side --- */
 
 /* What the journal says was running when the agent ended; `*ret_intent` is set when
@@ -118,7 +129,8 @@ bool operations_interrupted(struct operations *ops, struct operation *ret, bool 
 bool operations_next(struct operations *ops, struct operation *ret, int64_t *ret_next_expiry_ms);
 /* accepted -> running, in `enabling`. False: it has ended meanwhile (canceled, expired). */
 bool operations_start(struct operations *ops, const char *id);
-/* Right before ENABLE: the intent is written, and past this point there is no cancel.
+/* Right before ENABLE: the intent is written, one switch is counted, and past this point there is no
+ * cancel. After a restart once more, where ENABLE is sent again: then it does not expire.
  * ERROR_TOO_LATE: canceled or expired, and ended. ERROR_STORAGE_FULL: it cannot be written, so
  * ENABLE must not go out. */
 MUST_CHECK struct error operations_commit_to_send(struct operations *ops, const char *id,
@@ -127,7 +139,8 @@ MUST_CHECK struct error operations_commit_to_send(struct operations *ops, const 
 void operations_set_target(struct operations *ops, const char *id, const struct profile *target,
                            const struct iccid *from);
 /* A change of phase, or of what the intent says; `phase` may be the one that it is in: then only the
- * intent is written, and nothing is told. `counts`: one more ENABLE goes out. */
+ * intent is written, and nothing is told. `intent` NULL: as it was. `counts`: one more ENABLE goes
+ * out. */
 void operations_enter(struct operations *ops, const char *id, enum phase phase,
                       const struct intent *intent, bool counts);
 /* How far it is, without a change: survives a kill. */

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -16,11 +17,14 @@
 #include "agent/base/log.h"
 #include "agent/card/card.h"
 #include "agent/modem/modem.h"
+#include "agent/operation/journal.h"
 #include "agent/operation/operations.h"
+#include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
 #include "agent/state/snapshot.h"
 #include "agent/switch/switch.h"
+#include "agent/worker/rescue.h"
 #include "agent/worker/view.h"
 #include "config/config.h"
 
@@ -45,9 +49,11 @@ struct worker {
     struct state *state;
     struct reads *reads;
     struct operations *operations;
+    struct journal *journal;
+    struct broker *broker;
     struct bus *bus;
     int wake_fd;
-    atomic_bool stopping;
+    atomic_bool stopping, news;
     /* telemetry.sample_s, which a reload may change. */
     atomic_int sample_s;
     pthread_t thread;
@@ -65,6 +71,9 @@ struct worker {
     /* The port was away or the SIM changed: it may be another card, with another EID. */
     bool other_card;
     bool switching;
+    /* An operation that the agent's last end interrupted has not been taken up yet. */
+    bool interrupted;
+    struct rescue rescue;
     int64_t reopen_at_ms, reopen_pause_ms;
     int64_t retry_at_ms, retry_pause_ms;
     /* Since when the SIM says busy, as it does for seconds after a reset; 0: it does not. */
@@ -84,6 +93,16 @@ static void wake(void *ctx)
     ssize_t n = write(worker->wake_fd, &one, sizeof one);
 
     (void)n; /* A full counter wakes just as well. */
+}
+
+/* Something that a running switch may wait for: the proof of its broker, the word of whoever
+ * confirms it. */
+static void wake_with_news(void *ctx)
+{
+    struct worker *worker = ctx;
+
+    atomic_store(&worker->news, true);
+    wake(worker);
 }
 
 static void set_trouble(struct worker *worker, enum modem_state modem, const struct error *trouble)
@@ -118,6 +137,8 @@ static bool guest_turn(void *ctx)
     ssize_t n = read(worker->wake_fd, &count, sizeof count);
 
     (void)n; /* Not readable: it was the deadline. */
+    if (atomic_exchange(&worker->news, false) && worker->switching)
+        worker->signs.hint = true;
     reads_expire(worker->reads, clock_now_ms());
     if (!worker->open)
         reads_answer(worker->reads, WANTS_ALL, &worker->view.now.trouble);
@@ -290,6 +311,74 @@ static bool moved(const struct connectivity *before, const struct connectivity *
     return before->has_iccid && after->has_iccid && !iccid_equal(&before->iccid, &after->iccid);
 }
 
+/* --- when no profile works --- */
+
+static uint32_t chance(void)
+{
+    uint32_t value;
+
+    id_random(&value, sizeof value);
+    return value;
+}
+
+static int64_t register_ms(const struct worker *worker)
+{
+    return 1000 * (int64_t)worker->config->switching.register_s;
+}
+
+static const char stranded_key[] = "stranded";
+
+/* A restart goes on trying. Where the disk does not take it, this process does. */
+static void keep_rescue(struct worker *worker)
+{
+    char *text = rescue_to_text(&worker->rescue);
+    struct error e = journal_put_value(worker->journal, stranded_key, text);
+
+    free(text);
+    if (e.code)
+        log_warning("stranded state could not be written, going on", LOG_ERR(&e));
+}
+
+static void end_rescue(struct worker *worker)
+{
+    bool kept = worker->rescue.stranded;
+
+    if (rescue_end(&worker->rescue) && kept)
+        keep_rescue(worker);
+}
+
+static void look_after_rescue(struct worker *worker, const struct connectivity *reading)
+{
+    if (connectivity_is_registered(reading))
+        end_rescue(worker);
+    else
+        rescue_see_unregistered(&worker->rescue, clock_now_ms());
+}
+
+/* True: an operation of the agent's own waits now. */
+static bool try_rescue(struct worker *worker)
+{
+    struct operation_request request = { .channel = CHANNEL_AGENT };
+    const struct snapshot *now = &worker->view.now;
+    bool stranded = worker->rescue.stranded;
+    struct operation op;
+    struct problem problem;
+    bool found;
+
+    if (!now->has_list || rescue_next_ms(&worker->rescue, register_ms(worker)) > clock_now_ms())
+        return false;
+    found = rescue_next(&worker->rescue, &now->list, register_ms(worker), clock_now_ms(), chance(),
+                        &request.target);
+    if (stranded)
+        keep_rescue(worker);
+    if (!found)
+        return false;
+    (void)snprintf(request.reason, sizeof request.reason, "%s",
+                   stranded ? "stranded" : "journal-lost");
+    return operations_admit(worker->operations, &request, NULL, &op, &problem) ==
+           ADMISSION_ACCEPTED;
+}
+
 static void read_connectivity(struct worker *worker)
 {
     struct connectivity reading = { 0 };
@@ -303,6 +392,7 @@ static void read_connectivity(struct worker *worker)
             view_drop_list(&worker->view, "external");
         worker->view.now.has_connectivity = true;
         worker->view.now.connectivity = reading;
+        look_after_rescue(worker, &reading);
         view_publish(&worker->view);
         bus_publish(worker->bus, BUS_CONNECTIVITY, NULL);
     } else if (!modem_is_open(worker->modem)) {
@@ -314,24 +404,8 @@ static void read_connectivity(struct worker *worker)
 
 /* --- a switch --- */
 
-static void run_switch(struct worker *worker, const struct operation *op)
+static void take_outcome(struct worker *worker, const struct switch_outcome *outcome)
 {
-    const struct switch_tools tools = { .config = worker->config,
-                                        .modem = worker->modem,
-                                        .card = worker->card,
-                                        .operations = worker->operations,
-                                        .bus = worker->bus,
-                                        .signs = &worker->signs };
-    struct switch_outcome *outcome = &worker->outcome;
-
-    if (!operations_start(worker->operations, op->id))
-        return;
-    worker->switching = worker->view.now.switching = true;
-    view_publish(&worker->view);
-    answer_from_snapshot(worker);
-    switch_run(&tools, op, outcome);
-    worker->switching = worker->view.now.switching = false;
-    worker->sim_sign = false;
     if (outcome->list_dropped) {
         /* What was read of the network belongs to the profile before. */
         worker->view.now.has_connectivity = false;
@@ -343,9 +417,74 @@ static void run_switch(struct worker *worker, const struct operation *op)
     }
     if (modem_is_open(worker->modem))
         view_take_identity(&worker->view, modem_identity(worker->modem));
+    worker->open = worker->open || modem_is_open(worker->modem);
+}
+
+static void note_rescue(struct worker *worker, const struct operation *op,
+                        const struct switch_outcome *outcome)
+{
+    if (outcome->stranded) {
+        rescue_strand(&worker->rescue, &outcome->previous, &outcome->fallback, clock_now_ms(),
+                      chance());
+        keep_rescue(worker);
+    } else if (op->request.channel != CHANNEL_AGENT || !outcome->end.error.code) {
+        end_rescue(worker);
+    }
+}
+
+/* `intent`: of one that was interrupted; NULL: none. */
+static void run_switch(struct worker *worker, const struct operation *op,
+                       const struct intent *intent)
+{
+    const struct switch_tools tools = { .config = worker->config,
+                                        .modem = worker->modem,
+                                        .card = worker->card,
+                                        .operations = worker->operations,
+                                        .journal = worker->journal,
+                                        .broker = worker->broker,
+                                        .bus = worker->bus,
+                                        .signs = &worker->signs };
+    struct switch_outcome *outcome = &worker->outcome;
+
+    worker->switching = worker->view.now.switching = true;
+    view_publish(&worker->view);
+    answer_from_snapshot(worker);
+    switch_run(&tools, op, intent, outcome);
+    worker->switching = worker->view.now.switching = false;
+    worker->sim_sign = false;
+    take_outcome(worker, outcome);
+    worker->sample_at_ms = 0;
+    if (outcome->interrupted)
+        return;
     if (!outcome->ended_already)
         operations_end(worker->operations, op->id, &outcome->end);
-    worker->sample_at_ms = 0;
+    note_rescue(worker, op, outcome);
+}
+
+/* What the agent's last end interrupted comes before everything else, also before the modem is
+ * there: it knows best how long to wait for it. */
+static void take_up_interrupted(struct worker *worker)
+{
+    struct intent intent;
+    struct operation op;
+    bool has_intent;
+
+    worker->interrupted = false;
+    if (operations_interrupted(worker->operations, &op, &has_intent, &intent))
+        run_switch(worker, &op, has_intent ? &intent : NULL);
+}
+
+/* What happened to the journal's file is told by who owns no door. */
+static void tell_of_journal(struct worker *worker)
+{
+    struct journal_news news;
+
+    while (journal_take_news(worker->journal, &news)) {
+        const struct bus_journal told = { .what = news.what, .detail = news.detail };
+
+        log_warning("journal", LOG_STR("what", news.what), LOG_STR("detail", news.detail));
+        bus_publish(worker->bus, BUS_JOURNAL, &told);
+    }
 }
 
 /* --- the thread --- */
@@ -387,9 +526,12 @@ static bool work(struct worker *worker, int64_t *ret_until_ms)
     bool card_wanted;
 
     if (operations_next(worker->operations, &op, &expiry_ms)) {
-        run_switch(worker, &op);
+        if (operations_start(worker->operations, op.id))
+            run_switch(worker, &op, NULL);
         return true;
     }
+    if (try_rescue(worker))
+        return true;
     take_signs(worker, now_ms);
     wanted = reads_wanted(worker->reads);
     card_wanted = wanted & WANTS_CARD || !worker->view.now.has_eid || !worker->view.now.has_list ||
@@ -404,6 +546,8 @@ static bool work(struct worker *worker, int64_t *ret_until_ms)
         return true;
     }
     *ret_until_ms = sooner(worker->sample_at_ms, reads_deadline_ms(worker->reads));
+    if (worker->view.now.has_list)
+        *ret_until_ms = sooner(*ret_until_ms, rescue_next_ms(&worker->rescue, register_ms(worker)));
     if (card_wanted)
         *ret_until_ms = sooner(*ret_until_ms, worker->retry_at_ms);
     if (worker->sim_sign)
@@ -428,7 +572,11 @@ static void *thread_main(void *ctx)
     (void)prctl(PR_SET_NAME, "lpm-worker");
     while (!atomic_load(&worker->stopping)) {
         int64_t until_ms = CLOCK_NEVER;
+        int64_t tick_ms = operations_tick(worker->operations);
 
+        tell_of_journal(worker);
+        if (worker->interrupted)
+            take_up_interrupted(worker);
         if (!modem_is_open(worker->modem)) {
             notice_gone(worker);
             if (worker->reopen_at_ms <= clock_now_ms())
@@ -439,7 +587,7 @@ static void *thread_main(void *ctx)
         } else if (work(worker, &until_ms)) {
             continue;
         }
-        if (!modem_idle(worker->modem, until_ms))
+        if (!modem_idle(worker->modem, sooner(until_ms, tick_ms)))
             break;
     }
     return NULL;
@@ -515,22 +663,49 @@ static struct card *make_card(struct worker *worker)
     return card_new(&options);
 }
 
-struct worker *worker_new(const struct config *config, struct state *state, struct reads *reads,
-                          struct operations *operations, struct bus *bus)
+static void set_limits(struct worker *worker, const struct config *config)
+{
+    const struct operations_limits limits = {
+        .min_interval_ms = 1000 * (int64_t)config->switching.min_interval_s,
+        .max_per_hour = config->switching.max_per_hour,
+        .max_per_day = config->switching.max_per_day,
+    };
+
+    operations_set_limits(worker->operations, &limits);
+}
+
+static void take_parts_of_agent(struct worker *worker, const struct worker_parts *parts)
+{
+    worker->config = parts->config;
+    worker->state = parts->state;
+    worker->reads = parts->reads;
+    worker->operations = parts->operations;
+    worker->journal = parts->journal;
+    worker->broker = parts->broker;
+    worker->bus = parts->bus;
+}
+
+/* What the journal remembers of before. */
+static void remember(struct worker *worker)
+{
+    char *text = journal_get_value(worker->journal, stranded_key);
+
+    worker->rescue = rescue_begin(text, journal_began_empty(worker->journal), clock_now_ms());
+    worker->interrupted = true;
+    free(text);
+}
+
+struct worker *worker_new(const struct worker_parts *parts)
 {
     struct worker *worker = calloc(1, sizeof *worker);
 
     if (!worker)
         return NULL;
-    worker->config = config;
-    worker->state = state;
-    worker->reads = reads;
-    worker->operations = operations;
-    worker->bus = bus;
+    take_parts_of_agent(worker, parts);
     worker->reopen_pause_ms = REOPEN_MIN_MS;
     worker->retry_pause_ms = RETRY_MIN_MS;
-    atomic_init(&worker->sample_s, config->telemetry.sample_s);
-    view_init(&worker->view, state, bus);
+    atomic_init(&worker->sample_s, parts->config->telemetry.sample_s);
+    view_init(&worker->view, parts->state, parts->bus);
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (worker->wake_fd >= 0)
         worker->modem = make_modem(worker);
@@ -540,9 +715,12 @@ struct worker *worker_new(const struct config *config, struct state *state, stru
         worker_free(worker);
         return NULL;
     }
-    operations_set_wake(operations, wake, worker);
-    operations_set_budget(operations, switch_budget_ms(config));
-    reads_set_wake(reads, wake, worker);
+    remember(worker);
+    set_limits(worker, parts->config);
+    operations_set_wake(parts->operations, wake_with_news, worker);
+    operations_set_budget(parts->operations, switch_budget_ms(parts->config));
+    reads_set_wake(parts->reads, wake, worker);
+    broker_set_wake(parts->broker, wake_with_news, worker);
     return worker;
 }
 
@@ -560,22 +738,8 @@ struct error worker_start(struct worker *worker)
 void worker_reload(struct worker *worker, const struct config *config)
 {
     atomic_store(&worker->sample_s, config->telemetry.sample_s);
+    set_limits(worker, config);
     wake(worker);
-}
-
-/* What waits and has not begun is told, too. */
-static void end_waiting(struct worker *worker)
-{
-    struct operation_end end = {
-        .error = error_make(ERROR_IN_AGENT, ERROR_INTERRUPTED, 0,
-                            "the agent was stopped before it could begin"),
-        .blackout_ms = -1,
-    };
-    struct operation op;
-    int64_t expiry_ms;
-
-    while (operations_next(worker->operations, &op, &expiry_ms))
-        operations_end(worker->operations, op.id, &end);
 }
 
 void worker_stop(struct worker *worker)
@@ -586,7 +750,6 @@ void worker_stop(struct worker *worker)
     if (worker->running)
         pthread_join(worker->thread, NULL);
     worker->running = false;
-    end_waiting(worker);
     reads_close(worker->reads);
     modem_close(worker->modem);
 }

@@ -1,5 +1,6 @@
 #include "agent/modem/at_fields.h"
 
+#include "agent/modem/at_context.h"
 #include "agent/modem/at_line.h"
 #include "agent/modem/at_network.h"
 #include "agent/modem/at_sim.h"
@@ -60,8 +61,8 @@ static void numbers_have_bounds(void **state)
 static void noise_breaks_nothing(void **state)
 {
     static const char *const starts[] = {
-        "+CSIM: ", "+CGLA:",     "+CCHO: ", "+CRSM: ",    "+CCID: ",      "+CPIN: ", "+CREG: ",
-        "+COPS: ", "+CGPADDR: ", "+CESQ: ", "+CGDCONT: ", "+CME ERROR: ", ""
+        "+CSIM: ", "+CGLA:",     "+CCHO: ", "+CRSM: ",    "+CCID: ",   "+CPIN: ",      "+CREG: ",
+        "+COPS: ", "+CGPADDR: ", "+CESQ: ", "+CGDCONT: ", "+CGAUTH: ", "+CME ERROR: ", ""
     };
     static const char alphabet[] = "0123456789ABCDEFabcdef,,,,\"\"\". :+-x";
     uint32_t seed = 1;
@@ -77,7 +78,7 @@ static void noise_breaks_nothing(void **state)
             struct at_registration registration;
             struct at_operator operator;
             struct signal_reading signal;
-            struct at_context context;
+            struct modem_context context;
             enum at_pin pin;
             int number;
             bool flag;
@@ -101,7 +102,9 @@ static void noise_breaks_nothing(void **state)
         (void)at_cops_parse(line, &ret.operator);
         (void)at_cesq_parse(line, &ret.signal);
         (void)at_csq_parse(line, &ret.signal);
+        ret.context.cid = 1;
         (void)at_cgdcont_parse(line, &ret.context);
+        (void)at_cgauth_parse(line, &ret.context);
         (void)at_cgatt_parse(line, &ret.flag);
         (void)at_cfun_parse(line, &ret.number);
         (void)at_cgpaddr_parse(line, &c);

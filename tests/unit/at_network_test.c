@@ -207,7 +207,6 @@ static void plain_values(void **state)
 {
     bool attached = false;
     int level = 0;
-    struct at_context context;
 
     (void)state;
     assert_true(at_cgatt_parse("+CGATT: 1", &attached));
@@ -218,12 +217,6 @@ static void plain_values(void **state)
     assert_true(at_cfun_parse("+CFUN: 4,0", &level));
     assert_int_equal(level, 4);
     assert_false(at_cfun_parse("+CFUN: ", &level));
-    assert_true(at_cgdcont_parse("+CGDCONT: 1,\"IPV4V6\",\"iot.example, really\",\"0.0.0.0\",0,0",
-                                 &context));
-    assert_int_equal(context.cid, 1);
-    assert_string_equal(context.type, "IPV4V6");
-    assert_string_equal(context.apn, "iot.example, really");
-    assert_false(at_cgdcont_parse("+CGDCONT: ,\"IP\"", &context));
 }
 
 int main(void)

@@ -12,7 +12,7 @@ static const struct {
     { "", NULL },
     { "{}", NULL },
     { " {\n} ", NULL },
-    { "{\"reason\":\"weekly\",\"ttl_s\":60,\"expect_enabled\":\"8949001312170061988\",\"force\":true}", NULL },
+    { "{\"reason\":\"weekly\",\"ttl_s\":60,\"expect_enabled\":\"8949001312170061988\",\"force\":true,\"confirm_s\":300}", NULL },
     { "{\"reason\":\"" AT_MOST "\"}", NULL },
     { "{\"reason\":null,\"ttl_s\":null,\"confirm_s\":null}", NULL },
     { "{\"ttl_s\":1}", NULL },
@@ -33,7 +33,14 @@ static const struct {
     { "{\"expect_enabled\":\"12\"}", "expect_enabled" },
     { "{\"expect_enabled\":8949001312170061988}", "expect_enabled" },
     { "{\"expect_enabled\":\"" SIXTY_FOUR "5\"}", "expect_enabled" },
-    { "{\"confirm_s\":60}", "confirm_s" },
+    { "{\"confirm_s\":60}", NULL },
+    { "{\"confirm_s\":86400}", NULL },
+    { "{\"confirm_s\":0}", "confirm_s" },
+    { "{\"confirm_s\":59}", "confirm_s" },
+    { "{\"confirm_s\":86401}", "confirm_s" },
+    { "{\"confirm_s\":-60}", "confirm_s" },
+    { "{\"confirm_s\":60.5}", "confirm_s" },
+    { "{\"confirm_s\":true}", "confirm_s" },
     { "{\"confirm_s\":\"x\"}", "confirm_s" },
     { "{\"requester\":\"me\"}", "requester" },
     { "{\"Reason\":\"x\"}", "Reason" },
@@ -72,7 +79,7 @@ static void enable(void **state)
             assert_string_equal(e.field, rows[i].field);
         assert_int_equal(request.ttl_s, 77);
         assert_string_equal(request.reason, "");
-        assert_false(request.force || request.has_expect_enabled);
+        assert_false(request.force || request.has_expect_enabled || request.confirm_s);
     }
 }
 
@@ -85,9 +92,60 @@ static void enable_values(void **state)
     assert_string_equal(request.reason, "weekly");
     assert_int_equal(request.ttl_s, 60);
     assert_true(request.force && request.has_expect_enabled);
+    assert_int_equal(request.confirm_s, 300);
     assert_string_equal(request.expect_enabled.text, "8949001312170061988");
     /* The text ends where it says, not at a NUL. */
     assert_code(body_parse_enable("{}\0", 3, &request), ERROR_INVALID_REQUEST);
+}
+
+/* `field` as above; the holder and the time of those that are well-formed. */
+static const struct {
+    const char *text, *field, *holder;
+    int64_t ttl_s;
+    const char *reason;
+} locks[] = {
+    // clang-format off
+    { "{\"holder\":\"a\",\"ttl_s\":1}", NULL, "a", 1, "" },
+    { "{\"reason\":\"upgrade\",\"ttl_s\":86400,\"holder\":\"field team ~7\"}", NULL, "field team ~7", 86400, "upgrade" },
+    { "{\"holder\":\"" SIXTY_FOUR "\",\"ttl_s\":60,\"reason\":null}", NULL, SIXTY_FOUR, 60, "" },
+    { "", "holder" },
+    { "{}", "holder" },
+    { "{\"ttl_s\":60}", "holder" },
+    { "{\"holder\":null,\"ttl_s\":60}", "holder" },
+    { "{\"holder\":\"\",\"ttl_s\":60}", "holder" },
+    { "{\"holder\":7,\"ttl_s\":60}", "holder" },
+    { "{\"holder\":\"" SIXTY_FOUR "5\",\"ttl_s\":60}", "holder" },
+    { "{\"holder\":\"a\\nb\",\"ttl_s\":60}", "holder" },
+    { "{\"holder\":\"a\\u007f\",\"ttl_s\":60}", "holder" },
+    { "{\"holder\":\"\xc3\xa9\",\"ttl_s\":60}", "holder" },
+    { "{\"holder\":\"a\"}", "ttl_s" },
+    { "{\"holder\":\"a\",\"ttl_s\":null}", "ttl_s" },
+    { "{\"holder\":\"a\",\"ttl_s\":0}", "ttl_s" },
+    { "{\"holder\":\"a\",\"ttl_s\":86401}", "ttl_s" },
+    { "{\"holder\":\"a\",\"ttl_s\":\"60\"}", "ttl_s" },
+    { "{\"holder\":\"a\",\"ttl_s\":60,\"reason\":1}", "reason" },
+    { "{\"holder\":\"a\",\"ttl_s\":60,\"reason\":\"" AT_MOST "x\"}", "reason" },
+    { "{\"holder\":\"a\",\"ttl_s\":60,\"force\":true}", "force" },
+    { "[]", "" },
+    { "{", "" },
+}; // clang-format on
+
+static void lock(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(locks); i++) {
+        struct operation_lock_request lock = { .holder = "as before", .ttl_s = 77 };
+        struct error e = body_parse_lock(locks[i].text, strlen(locks[i].text), &lock);
+
+        print_message("%s: %s %s\n", locks[i].text, e.field, e.message);
+        assert_int_equal(e.code, locks[i].field ? ERROR_INVALID_REQUEST : ERROR_NONE);
+        if (locks[i].field && locks[i].field[0])
+            assert_string_equal(e.field, locks[i].field);
+        assert_string_equal(lock.holder, locks[i].field ? "as before" : locks[i].holder);
+        assert_int_equal(lock.ttl_s, locks[i].field ? 77 : locks[i].ttl_s);
+        if (!locks[i].field)
+            assert_string_equal(lock.reason, locks[i].reason);
+    }
 }
 
 static void nothing(void **state)
@@ -105,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(enable),
         cmocka_unit_test(enable_values),
+        cmocka_unit_test(lock),
         cmocka_unit_test(nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,12 +115,28 @@ static void waits_for_poll(void **state)
     assert_int_equal(clock_poll_ms(CLOCK_NEVER - 1), 3600 * 1000);
 }
 
+static void the_boot_has_one_name(void **state)
+{
+    char direct[64] = "";
+    FILE *in = fopen("/proc/sys/kernel/random/boot_id", "r");
+
+    (void)state;
+    if (in) {
+        assert_non_null(fgets(direct, sizeof direct, in));
+        (void)fclose(in);
+        direct[strcspn(direct, "\n")] = '\0';
+        assert_int_equal(strlen(direct), CLOCK_BOOT_LEN);
+    }
+    assert_string_equal(clock_boot_id(), direct);
+    assert_ptr_equal(clock_boot_id(), clock_boot_id());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(from_text_and_back),       cmocka_unit_test(every_prefix_is_refused),
         cmocka_unit_test(every_day_there_and_back), cmocka_unit_test(extremes_are_cut),
-        cmocka_unit_test(waits_for_poll),
+        cmocka_unit_test(waits_for_poll),           cmocka_unit_test(the_boot_has_one_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

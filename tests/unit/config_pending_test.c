@@ -16,17 +16,10 @@ static const struct {
     // clang-format off
     { "nothing set", "{}", "" },
     { "defaults said aloud", "{\"steering\":{\"mode\":\"off\"},\"switch\":{\"max_per_hour\":4,\"verify\":\"auto\",\"rollback\":true,\"hooks\":{\"after\":{\"exec\":null}}},\"probe\":{\"targets\":[]}}", "" },
-    { "what works", "{\"mqtt\":{\"keepalive_s\":60},\"switch\":{\"register_s\":9,\"verify\":\"registered\",\"rollback\":false},\"profiles\":{\"" ICCID "\":{\"label\":\"L\"}}}", "" },
-    { "attached", "{\"switch\":{\"verify\":\"attached\"}}", "" },
-    { "reachable", "{\"switch\":{\"verify\":\"reachable\"}}", "switch.verify " },
-    { "broker", "{\"switch\":{\"verify\":\"broker\"}}", "switch.verify " },
+    { "what works", "{\"mqtt\":{\"keepalive_s\":60,\"force\":true},\"switch\":{\"register_s\":9,\"verify\":\"broker\",\"rollback\":false,\"min_interval_s\":0,\"hooks\":{\"before\":{\"exec\":[\"/bin/true\"]}}},\"probe\":{\"targets\":[\"192.0.2.1:443\"],\"timeout_s\":6},\"profiles\":{\"" ICCID "\":{\"label\":\"L\",\"apn\":\"a\",\"init\":[\"AT\"]}}}", "" },
     { "steering", "{\"steering\":{\"mode\":\"advise\",\"order\":[\"" ICCID "\"],\"rules\":{\"no-sim\":{\"for_s\":61}}}}", "steering.mode steering.order steering.rules.no-sim.for_s " },
-    { "limits", "{\"switch\":{\"min_interval_s\":0,\"max_per_hour\":5,\"max_per_day\":25}}", "switch.min_interval_s switch.max_per_hour switch.max_per_day " },
-    { "hooks", "{\"switch\":{\"hooks\":{\"before\":{\"exec\":[\"/bin/true\"]}}}}", "switch.hooks.before.exec " },
-    { "probes", "{\"probe\":{\"targets\":[\"192.0.2.1:443\"],\"timeout_s\":6}}", "probe.targets probe.timeout_s " },
+    { "probes between switches", "{\"probe\":{\"interval_s\":61,\"failing_interval_s\":11}}", "probe.interval_s probe.failing_interval_s " },
     { "telemetry", "{\"telemetry\":{\"sample_s\":5,\"publish_s\":60,\"record\":\"/r\"}}", "telemetry.publish_s telemetry.record " },
-    { "force", "{\"mqtt\":{\"force\":true}}", "mqtt.force " },
-    { "profiles, each key once", "{\"profiles\":{\"" ICCID "\":{\"apn\":\"a\"},\"8949001312170061988\":{\"apn\":\"b\",\"init\":[\"AT\"]}}}", "profiles.*.apn profiles.*.init " },
 }; // clang-format on
 
 static void note(const char *path, const char *instead, void *arg)

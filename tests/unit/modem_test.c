@@ -27,6 +27,7 @@ static struct {
     /* The stop comes with this line. */
     const char *stop_at;
     pid_t successor;
+    const char *successor_hears;
     unsigned events[4];
 } peer;
 
@@ -67,7 +68,7 @@ static void answer(const char *line)
             (peer.answers[i].times == 0 || peer.answers[i].said++ < peer.answers[i].times)) {
             say(peer.answers[i].answer);
             if (peer.stop_at && peer.stop)
-                leave_to_a_child("AT+CFUN=1\r");
+                leave_to_a_child(peer.successor_hears);
             return;
         }
     say("\r\nOK\r\n");
@@ -350,6 +351,206 @@ static void a_radio_cycle_and_an_attach(void **state)
     end(modem);
 }
 
+/* Both defined as "IP" with "iot" and without authentication where a row does not say else. */
+static const struct {
+    const char *what;
+    struct modem_context now, want;
+    /* What goes out; "": they do not differ. */
+    const char *heard;
+} contexts[] = {
+// clang-format off
+#define PLAIN .cid = 1, .pdp_type = "IP", .apn = "iot", .auth_known = true
+#define USER .auth = MODEM_AUTH_PAP, .username = "user", .password = "secret"
+    { "the same", { PLAIN }, { PLAIN }, "" },
+    { "another case", { .cid = 1, .pdp_type = "ip", .apn = "IoT", .auth_known = true }, { PLAIN }, "" },
+    { "the network's end", { .cid = 1, .pdp_type = "IP", .apn = "iot.mnc001.MCC262.gprs", .auth_known = true }, { PLAIN }, "" },
+    { "another end", { .cid = 1, .pdp_type = "IP", .apn = "iot.mnc001.mcc26a.gprs", .auth_known = true }, { PLAIN }, "AT+CGDCONT=1,\"IP\",\"iot\" " },
+    { "an end alone is an APN", { .cid = 1, .pdp_type = "IP", .apn = ".mnc001.mcc262.gprs", .auth_known = true }, { .cid = 1, .pdp_type = "IP", .auth_known = true }, "AT+CGDCONT=1,\"IP\",\"\" " },
+    { "another APN", { .cid = 1, .pdp_type = "IP", .apn = "iot2", .auth_known = true }, { PLAIN }, "AT+CGDCONT=1,\"IP\",\"iot\" " },
+    { "another type", { .cid = 1, .pdp_type = "IPV6", .apn = "iot", .auth_known = true }, { PLAIN }, "AT+CGDCONT=1,\"IP\",\"iot\" " },
+    { "not defined yet", { .cid = 1, .auth_known = true }, { PLAIN, USER }, "AT+CGDCONT=1,\"IP\",\"iot\" AT+CGAUTH=1,1,\"user\",\"secret\" " },
+    { "defined no more", { PLAIN, USER }, { .cid = 1, .auth_known = true }, "AT+CGAUTH=1,0 AT+CGDCONT=1 " },
+    { "neither defined", { .cid = 1, .apn = "a", .auth_known = true }, { .cid = 1, .apn = "b", .auth_known = true }, "" },
+    { "a user", { PLAIN }, { PLAIN, USER }, "AT+CGAUTH=1,1,\"user\",\"secret\" " },
+    { "the same user", { PLAIN, USER }, { PLAIN, USER }, "" },
+    { "another password", { PLAIN, .auth = MODEM_AUTH_PAP, .username = "user" }, { PLAIN, USER }, "AT+CGAUTH=1,1,\"user\",\"secret\" " },
+    { "a user no more", { PLAIN, USER }, { PLAIN, .username = "left over" }, "AT+CGAUTH=1,0 " },
+    { "what is not told is left alone", { .cid = 1, .pdp_type = "IP", .apn = "iot" }, { PLAIN }, "" },
+    { "unless it is wanted", { .cid = 1, .pdp_type = "IP", .apn = "iot" }, { PLAIN, USER }, "AT+CGAUTH=1,1,\"user\",\"secret\" " },
+#undef PLAIN
+#undef USER
+}; // clang-format on
+
+static void a_context_is_written_where_it_differs(void **state)
+{
+    struct modem *modem = begin(MODEM_RESET_CFUN);
+
+    (void)state;
+    assert_ok(modem_open(modem));
+    for (size_t i = 0; i < ARRAY_LEN(contexts); i++) {
+        print_message("%s\n", contexts[i].what);
+        peer.heard[0] = '\0';
+        assert_ok(modem_write_context(modem, &contexts[i].now, &contexts[i].want));
+        assert_string_equal(peer.heard, contexts[i].heard);
+        assert_int_equal(modem_context_differs(&contexts[i].now, &contexts[i].want),
+                         contexts[i].heard[0] != '\0');
+    }
+    const struct modem_context now = { .cid = 1 };
+    const struct modem_context odd = {
+        .cid = 1, .pdp_type = "IP", .auth = MODEM_AUTH_PAP, .password = "sec\"ret"
+    };
+    peer.heard[0] = '\0';
+    struct error e = modem_write_context(modem, &now, &odd);
+    assert_code(e, ERROR_INVALID_REQUEST);
+    assert_null(strstr(e.message, "ret"));
+    assert_string_equal(peer.heard, "");
+    peer.answers[EXTRA].line = "AT+CGDCONT=1,\"IP\",\"iot\"";
+    peer.answers[EXTRA].answer = "\r\n+CME ERROR: 3\r\n";
+    assert_code(modem_write_context(modem, &now, &contexts[0].want), ERROR_CARD);
+    end(modem);
+}
+
+static void a_context_is_read(void **state)
+{
+    struct modem *modem = begin(MODEM_RESET_CFUN);
+    struct modem_context context = { .cid = 9, .apn = "as before" };
+
+    (void)state;
+    assert_ok(modem_open(modem));
+    peer.answers[EXTRA].line = "AT+CGDCONT?";
+    peer.answers[EXTRA].answer = "\r\n+CGDCONT: 1,\"IP\",\"one\",\"\",0,0\r\n"
+                                 "+CGDCONT: 2,\"IPV6\",\"two\"\r\n\r\nOK\r\n";
+    peer.answers[EXTRA + 1].line = "AT+CGAUTH?";
+    peer.answers[EXTRA + 1].answer = "\r\n+CGAUTH: 1,0\r\n+CGAUTH: 2,2,\"u\",\"p\"\r\n\r\nOK\r\n";
+    peer.heard[0] = '\0';
+    assert_ok(modem_read_context(modem, 2, &context));
+    assert_string_equal(peer.heard, "AT+CGDCONT? AT+CGAUTH? ");
+    assert_int_equal(context.cid, 2);
+    assert_string_equal(context.pdp_type, "IPV6");
+    assert_string_equal(context.apn, "two");
+    assert_true(context.auth_known);
+    assert_int_equal(context.auth, MODEM_AUTH_CHAP);
+    assert_string_equal(context.username, "u");
+    assert_string_equal(context.password, "p");
+    assert_ok(modem_read_context(modem, 3, &context));
+    assert_string_equal(context.pdp_type, "");
+    assert_true(context.auth_known);
+    assert_int_equal(context.auth, MODEM_AUTH_NONE);
+    peer.answers[EXTRA + 1].answer = "\r\n+CME ERROR: 4\r\n";
+    assert_ok(modem_read_context(modem, 1, &context));
+    assert_string_equal(context.apn, "one");
+    assert_false(context.auth_known);
+    peer.answers[EXTRA].answer = "\r\nERROR\r\n";
+    assert_code(modem_read_context(modem, 2, &context), ERROR_CARD);
+    assert_int_equal(context.cid, 1);
+    end(modem);
+}
+
+/* `refused`: a line that gets +CME ERROR: 30. */
+static const struct {
+    const char *refused, *heard;
+} attaches[] = {
+    { "", "AT+CGATT=0 AT+CGATT=1 " },
+    { "AT+CGATT=0", "AT+CGATT=0 AT+CFUN=0 AT+CFUN=1 " },
+    { "AT+CGATT=1", "AT+CGATT=0 AT+CGATT=1 AT+CFUN=0 AT+CFUN=1 " },
+};
+
+static void an_attach_anew(void **state)
+{
+    struct modem *modem = begin(MODEM_RESET_CFUN);
+
+    (void)state;
+    assert_ok(modem_open(modem));
+    peer.answers[EXTRA].answer = "\r\n+CME ERROR: 30\r\n";
+    for (size_t i = 0; i < ARRAY_LEN(attaches); i++) {
+        peer.heard[0] = '\0';
+        peer.answers[EXTRA].line = attaches[i].refused;
+        assert_ok(modem_attach_anew(modem, clock_now_ms() + 10000));
+        assert_string_equal(peer.heard, attaches[i].heard);
+    }
+    /* Even where all of the time is over. */
+    peer.heard[0] = '\0';
+    peer.answers[EXTRA].line = "";
+    assert_ok(modem_attach_anew(modem, clock_now_ms()));
+    assert_string_equal(peer.heard, "AT+CGATT=1 ");
+    end(modem);
+}
+
+/* The stop between the two: the modem does not stay detached. */
+static void an_attach_goes_out_after_the_stop(void **state)
+{
+    struct modem *modem = begin(MODEM_RESET_CFUN);
+
+    (void)state;
+    assert_ok(modem_open(modem));
+    peer.answers[EXTRA].line = "AT+CGATT=0";
+    peer.answers[EXTRA].answer = "\r\nOK\r\n";
+    peer.stop_at = "AT+CGATT=0";
+    peer.successor_hears = "AT+CGATT=1\r";
+    assert_ok(modem_attach_anew(modem, clock_now_ms() + 10000));
+    int status = 1;
+    assert_int_equal(waitpid(peer.successor, &status, 0), peer.successor);
+    assert_int_equal(status, 0);
+    assert_code(modem_attach_anew(modem, clock_now_ms() + 10000), ERROR_SHUTTING_DOWN);
+    end(modem);
+}
+
+static void recovery_and_its_refusals(void **state)
+{
+    struct modem *modem = begin(MODEM_RESET_CFUN);
+
+    (void)state;
+    assert_ok(modem_open(modem));
+    peer.answers[EXTRA].line = "AT+COPS?";
+    peer.answers[EXTRA].answer = "\r\n+COPS: 1,2,\"26201\",7\r\n\r\nOK\r\n";
+    peer.answers[EXTRA + 1].line = "AT+CGATT=1";
+    peer.answers[EXTRA + 1].answer = "\r\n+CME ERROR: 30\r\n";
+    peer.heard[0] = '\0';
+    assert_ok(modem_recover(modem, clock_now_ms() + 10000));
+    assert_string_equal(peer.heard, "AT+COPS? AT+COPS=0 AT+CGATT=1 ");
+    peer.answers[EXTRA].answer = "\r\nERROR\r\n";
+    peer.heard[0] = '\0';
+    assert_ok(modem_recover(modem, clock_now_ms() + 10000));
+    assert_string_equal(peer.heard, "AT+COPS? AT+CGATT=1 ");
+    /* A modem that started over gets its settings first. */
+    say("\r\nRDY\r\n");
+    idle_for(modem, MODEM_EVENT_RESTARTED, 1);
+    peer.heard[0] = '\0';
+    assert_ok(modem_recover(modem, clock_now_ms() + 10000));
+    assert_non_null(strstr(peer.heard, "AT+CMEE=1 "));
+    peer.stop = true;
+    assert_ok(modem_check_sim(modem)); /* on the wire when the stop came */
+    assert_code(modem_recover(modem, clock_now_ms() + 10000), ERROR_SHUTTING_DOWN);
+    end(modem);
+}
+
+static void commands_go_on_behind_a_refusal(void **state)
+{
+    static const char *const texts[] = { "AT+ONE", "AT+TWO=1", "AT+THREE", "AT+FOUR" };
+    struct modem *modem = begin(MODEM_RESET_CFUN);
+
+    (void)state;
+    assert_ok(modem_open(modem));
+    peer.heard[0] = '\0';
+    assert_ok(modem_run_commands(modem, texts, 0));
+    assert_ok(modem_run_commands(modem, texts, 2));
+    assert_string_equal(peer.heard, "AT+ONE AT+TWO=1 ");
+    peer.answers[EXTRA].line = "AT+TWO=1";
+    peer.answers[EXTRA].answer = "\r\n+CME ERROR: 3\r\n";
+    peer.answers[EXTRA + 1].line = "AT+THREE";
+    peer.answers[EXTRA + 1].answer = "\r\nERROR\r\n";
+    peer.heard[0] = '\0';
+    struct error e = modem_run_commands(modem, texts, ARRAY_LEN(texts));
+    assert_code(e, ERROR_CARD);
+    assert_int_equal(e.detail, 3);
+    assert_non_null(strstr(e.message, "AT+TWO"));
+    assert_string_equal(peer.heard, "AT+ONE AT+TWO=1 AT+THREE AT+FOUR ");
+    (void)close(peer.master);
+    peer.master = -1;
+    assert_code(modem_run_commands(modem, texts, ARRAY_LEN(texts)), ERROR_MODEM_ABSENT);
+    end(modem);
+}
+
 /* A refusal of AT+CFUN=1 is never the last word. */
 static void a_radio_is_owed_until_it_is_on(void **state)
 {
@@ -386,6 +587,7 @@ static void a_radio_is_owed_until_it_is_on(void **state)
     peer.answers[CFUN].answer = off;
     peer.answers[EXTRA].said = 0;
     peer.stop_at = "AT+CFUN?";
+    peer.successor_hears = "AT+CFUN=1\r";
     assert_ok(modem_cycle_radio(modem));
     int status = 1;
     assert_int_equal(waitpid(peer.successor, &status, 0), peer.successor);
@@ -404,6 +606,12 @@ int main(void)
         cmocka_unit_test(after_the_stop_nothing_begins),
         cmocka_unit_test(the_reset_ladder),
         cmocka_unit_test(a_radio_cycle_and_an_attach),
+        cmocka_unit_test(a_context_is_written_where_it_differs),
+        cmocka_unit_test(a_context_is_read),
+        cmocka_unit_test(an_attach_anew),
+        cmocka_unit_test(an_attach_goes_out_after_the_stop),
+        cmocka_unit_test(recovery_and_its_refusals),
+        cmocka_unit_test(commands_go_on_behind_a_refusal),
         cmocka_unit_test(a_radio_is_owed_until_it_is_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

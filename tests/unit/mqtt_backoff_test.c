@@ -40,6 +40,16 @@ static void a_refusal_waits_long_at_once(void **state)
     assert_int_equal(backoff_longest_ms(&b, UINT32_MAX), 150000);
 }
 
+/* Neither fast, nor long: a switch waits. The back-off of before goes on afterwards. */
+static void while_a_switch_waits(void **state)
+{
+    (void)state;
+    assert_int_equal(backoff_hurried_ms(false, 0), BACKOFF_HURRIED_MS);
+    assert_int_equal(backoff_hurried_ms(false, UINT32_MAX), BACKOFF_HURRIED_MS / 2);
+    assert_int_equal(backoff_hurried_ms(true, 0), BACKOFF_HURRIED_REFUSED_MS);
+    assert_int_equal(backoff_hurried_ms(true, UINT32_MAX), BACKOFF_HURRIED_REFUSED_MS / 2);
+}
+
 static void odd_limits(void **state)
 {
     struct backoff turned = backoff_make(9000, 1000);
@@ -56,6 +66,7 @@ int main(void)
         cmocka_unit_test(grows_to_the_longest),
         cmocka_unit_test(begins_anew_after_a_minute),
         cmocka_unit_test(a_refusal_waits_long_at_once),
+        cmocka_unit_test(while_a_switch_waits),
         cmocka_unit_test(odd_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,8 +48,9 @@ static const struct {
     { "force", "{" ICCID ",\"force\":true}", -1, false, false, ERROR_FORBIDDEN, "force", 0 },
     { "force false is no force", "{" ICCID ",\"force\":false}", -1, false, false, ERROR_NONE, "", 0 },
     { "force no boolean", "{" ICCID ",\"force\":1}", -1, true, false, ERROR_INVALID_REQUEST, "force", 0 },
-    { "confirm_s", "{" ICCID ",\"confirm_s\":60}", -1, false, false, ERROR_INVALID_REQUEST, "confirm_s", 0 },
-    { "confirm_s out of range", "{" ICCID ",\"confirm_s\":59}", -1, false, false, ERROR_INVALID_REQUEST, "confirm_s", 0 },
+    { "confirm_s too short", "{" ICCID ",\"confirm_s\":59}", -1, false, false, ERROR_INVALID_REQUEST, "confirm_s", 0 },
+    { "confirm_s too long", "{" ICCID ",\"confirm_s\":86401}", -1, false, false, ERROR_INVALID_REQUEST, "confirm_s", 0 },
+    { "confirm_s no number", "{" ICCID ",\"confirm_s\":\"60\"}", -1, false, false, ERROR_INVALID_REQUEST, "confirm_s", 0 },
     { "a reason of a number", "{" ICCID ",\"reason\":1}", -1, false, false, ERROR_INVALID_REQUEST, "reason", 0 },
 }; // clang-format on
 
@@ -102,6 +103,40 @@ static void all_that_was_said_is_kept(void **state)
     assert_string_equal(got.reason, "why");
     assert_string_equal(got.requester, "me");
     assert_string_equal(got.expect_enabled.text, "8949001312170061988");
+}
+
+/* What has to be confirmed, with and without another proof. */
+static void the_word_to_wait_for(void **state)
+{
+    static const struct {
+        const char *payload;
+        bool needed;
+        enum error_code code;
+        int64_t confirm_s;
+    } payloads[] = {
+        // clang-format off
+        { "{" ICCID "}", false, ERROR_NONE, 0 },
+        { "{" ICCID "}", true, ERROR_INVALID_REQUEST, 0 },
+        { "{" ICCID ",\"confirm_s\":60}", false, ERROR_NONE, 60 },
+        { "{" ICCID ",\"confirm_s\":86400}", true, ERROR_NONE, 86400 },
+        { "{" ICCID ",\"confirm_s\":0}", true, ERROR_INVALID_REQUEST, 0 },
+    }; // clang-format on
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(payloads); i++) {
+        const struct command_rules rules = { .commands = CONFIG_COMMANDS_ALL,
+                                             .needs_confirm = payloads[i].needed };
+        const struct command_message m = { .payload = payloads[i].payload,
+                                           .len = strlen(payloads[i].payload),
+                                           .expiry_s = -1 };
+        struct operation_request got = { 0 };
+        struct error e = command_to_request(&rules, &m, "x", &got);
+
+        print_message("%s %d: %s\n", payloads[i].payload, payloads[i].needed, e.message);
+        assert_int_equal(e.code, payloads[i].code);
+        assert_string_equal(e.field, e.code ? "confirm_s" : "");
+        assert_int_equal(got.confirm_s, payloads[i].confirm_s);
+    }
 }
 
 /* A reason of the longest and one byte more. */
@@ -180,9 +215,9 @@ static void reads_and_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(enable_payloads), cmocka_unit_test(all_that_was_said_is_kept),
-        cmocka_unit_test(long_texts),      cmocka_unit_test(before_the_payload),
-        cmocka_unit_test(reads_and_words),
+        cmocka_unit_test(enable_payloads),      cmocka_unit_test(all_that_was_said_is_kept),
+        cmocka_unit_test(the_word_to_wait_for), cmocka_unit_test(long_texts),
+        cmocka_unit_test(before_the_payload),   cmocka_unit_test(reads_and_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

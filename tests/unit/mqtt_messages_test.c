@@ -134,6 +134,11 @@ static void events(void **state)
                 "{\"id\":\"01\",\"at\":\"1970-01-01T00:00:01.000Z\",\"clock_set\":false,"
                 "\"state\":\"absent\",\"error\":{\"code\":\"sim-locked\",\"detail\":\"PIN\"}}");
     e = (struct messages_event){ .id = "01", .at_utc_ms = 1000, .clock_is_set = true };
+    e.what = "refused";
+    e.detail = "Not authorized: t";
+    assert_says(messages_event(&e), "{\"id\":\"01\",\"at\":\"1970-01-01T00:00:01.000Z\","
+                                    "\"what\":\"refused\",\"detail\":\"Not authorized: t\"}");
+    e = (struct messages_event){ .id = "01", .at_utc_ms = 1000, .clock_is_set = true };
     e.error = &none;
     assert_says(messages_event(&e), "{\"id\":\"01\",\"at\":\"1970-01-01T00:00:01.000Z\"}");
 }

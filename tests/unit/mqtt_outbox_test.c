@@ -235,6 +235,220 @@ static void a_flood(void **state)
     outbox_free(o);
 }
 
+/* --- on disk, too --- */
+
+static bool put_letter(struct outbox *o, enum outbox_class class, const char *operation,
+                       int64_t rev, int64_t letter)
+{
+    char text[32];
+    const struct outbox_message m = { .class = class,
+                                      .topic = "s",
+                                      .payload = text,
+                                      .operation = operation,
+                                      .rev = rev,
+                                      .letter = letter };
+
+    (void)snprintf(text, sizeof text, "%d", (int)letter);
+    return outbox_put(o, &m);
+}
+
+/* Sends and acknowledges the next; its letter, 0: there was none. */
+static int64_t deliver(struct outbox *o)
+{
+    const struct outbox_row *row = outbox_next(o, 0, OUTBOX_IN_FLIGHT_MAX, ALL);
+    int64_t letter = row ? row->message.letter : 0;
+
+    if (row)
+        assert_int_equal(outbox_acked(o, row->number, 0, 0), OUTBOX_DELIVERED);
+    return letter;
+}
+
+/* How a message with letter 7 leaves, or stays, beside one of "op-a" with rev 4 and letter 1. */
+static const struct {
+    const char *what;
+    enum outbox_class first, class;
+    int64_t rev;
+    bool sent;
+    int reason;   /* of the PUBACK, when sent */
+    int64_t done; /* the letter; 0: none */
+} leaving[] = {
+    // clang-format off
+    { "waits", OUTBOX_OUTCOME, OUTBOX_OUTCOME, 5, false, 0, 0 },
+    { "delivered", OUTBOX_OUTCOME, OUTBOX_OUTCOME, 5, true, 0, 1 },
+    { "no subscriber", OUTBOX_OUTCOME, OUTBOX_OUTCOME, 5, true, 0x10, 1 },
+    { "refused", OUTBOX_OUTCOME, OUTBOX_OUTCOME, 5, true, 0x87, 1 },
+    { "over quota", OUTBOX_OUTCOME, OUTBOX_OUTCOME, 5, true, 0x97, 0 },
+    { "replaced", OUTBOX_ANSWER, OUTBOX_ANSWER, 5, false, 0, 1 },
+    { "replaced when put off", OUTBOX_ANSWER, OUTBOX_ANSWER, 5, true, 0x97, 1 },
+    { "said already", OUTBOX_ANSWER, OUTBOX_ANSWER, 4, false, 0, 7 },
+    { "an outcome is not said by what may be dropped", OUTBOX_ANSWER, OUTBOX_OUTCOME, 4, false, 0, 0 },
+    { "an outcome twice", OUTBOX_OUTCOME, OUTBOX_OUTCOME, 4, false, 0, 7 },
+}; // clang-format on
+
+static void letters_that_are_done_with(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(leaving); i++) {
+        struct outbox *o = outbox_new(MUCH);
+        int64_t done[4] = { 0 };
+        int64_t n = 0;
+
+        print_message("%s\n", leaving[i].what);
+        assert_true(put_letter(o, leaving[i].first, "op-a", 4, 1));
+        if (leaving[i].sent)
+            assert_string_equal(next(o, 0, &n), "1");
+        assert_true(put_letter(o, leaving[i].class, "op-a", leaving[i].rev, 7));
+        if (leaving[i].sent)
+            (void)outbox_acked(o, n, leaving[i].reason, 0);
+        assert_int_equal(outbox_take_done(o, 4, done), leaving[i].done ? 1 : 0);
+        assert_int_equal(done[0], leaving[i].done);
+        assert_int_equal(outbox_take_done(o, 4, done), 0);
+        outbox_free(o);
+    }
+}
+
+static void letters_over_the_cap(void **state)
+{
+    struct outbox *o = outbox_new(4096);
+    int64_t done[64], more[64];
+    size_t count;
+
+    (void)state;
+    for (int i = 1; i <= 40; i++)
+        assert_true(put_letter(o, OUTBOX_EVENT, NULL, 0, i));
+    /* Taken in two parts, each once; the newest are still here. */
+    count = outbox_take_done(o, 5, done);
+    assert_int_equal(count, 5);
+    count += outbox_take_done(o, 64, more);
+    assert_int_equal(count, outbox_counts(o).dropped);
+    assert_int_equal(count + outbox_counts(o).rows, 40);
+    assert_int_equal(deliver(o), (int64_t)count + 1);
+    /* One that finds no room is done with, too. */
+    for (int i = 0; i < 40; i++)
+        assert_true(put_letter(o, OUTBOX_OUTCOME, NULL, 0, 100 + i));
+    while (outbox_take_done(o, 64, done) > 0)
+        ;
+    assert_false(put_letter(o, OUTBOX_EVENT, NULL, 0, 99));
+    assert_int_equal(outbox_take_done(o, 64, done), 1);
+    assert_int_equal(done[0], 99);
+    outbox_free(o);
+}
+
+/* As the disk has them, each an outcome. */
+static void load_range(struct outbox *o, int64_t from, int64_t to)
+{
+    for (int64_t letter = from; letter <= to; letter++) {
+        char text[32];
+        const struct outbox_message m = {
+            .class = OUTBOX_OUTCOME, .topic = "s", .payload = text, .letter = letter
+        };
+
+        (void)snprintf(text, sizeof text, "%d", (int)letter);
+        assert_true(outbox_load(o, &m));
+    }
+    outbox_loaded(o, to);
+}
+
+static void outcomes_beyond_memory_wait_on_disk(void **state)
+{
+    enum { ALL_OF_THEM = 2 * OUTBOX_OUTCOMES_MAX + 300 };
+    struct outbox *o = outbox_new(MUCH);
+    struct outbox_left left;
+    int64_t last = 0;
+
+    (void)state;
+    for (int64_t i = 1; i <= ALL_OF_THEM; i++)
+        assert_true(put_letter(o, OUTBOX_OUTCOME, NULL, 0, i));
+    assert_int_equal(outbox_counts(o).rows, OUTBOX_OUTCOMES_MAX);
+    assert_int_equal(outbox_counts(o).dropped, 0);
+    while (last < ALL_OF_THEM) {
+        left = outbox_wants(o);
+        /* Never before memory has drained to the half. */
+        assert_true(!left.first || outbox_counts(o).rows <= OUTBOX_OUTCOMES_MAX / 2);
+        if (left.first) {
+            assert_int_equal(left.last, ALL_OF_THEM);
+            load_range(o, left.first, left.first + 99 < left.last ? left.first + 99 : left.last);
+        }
+        /* All of them, once, in their order. */
+        assert_int_equal(deliver(o), ++last);
+    }
+    assert_int_equal(outbox_wants(o).first, 0);
+    assert_int_equal(outbox_counts(o).rows, 0);
+    /* From now on memory is enough again. */
+    assert_true(put_letter(o, OUTBOX_OUTCOME, NULL, 0, ++last));
+    assert_int_equal(deliver(o), last);
+    outbox_free(o);
+}
+
+/* While the disk takes none, an outcome has only memory: one that is on disk makes room for it. */
+static void an_outcome_that_the_disk_did_not_take(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    int64_t done[4];
+
+    (void)state;
+    for (int64_t i = 1; i <= OUTBOX_OUTCOMES_MAX; i++)
+        assert_true(put_letter(o, OUTBOX_OUTCOME, NULL, 0, i));
+    assert_true(put_letter(o, OUTBOX_OUTCOME, NULL, 0, 0));
+    assert_int_equal(outbox_counts(o).rows, OUTBOX_OUTCOMES_MAX);
+    assert_int_equal(outbox_counts(o).dropped, 0);
+    assert_int_equal(outbox_take_done(o, 4, done), 0);
+    for (int64_t i = 1; i < OUTBOX_OUTCOMES_MAX; i++)
+        assert_int_equal(deliver(o), i);
+    assert_int_equal(outbox_wants(o).first, OUTBOX_OUTCOMES_MAX);
+    assert_int_equal(outbox_wants(o).last, OUTBOX_OUTCOMES_MAX);
+    load_range(o, OUTBOX_OUTCOMES_MAX, OUTBOX_OUTCOMES_MAX);
+    assert_int_equal(outbox_wants(o).first, 0);
+    assert_int_equal(deliver(o), 0); /* the one of memory */
+    assert_int_equal(deliver(o), OUTBOX_OUTCOMES_MAX);
+    outbox_free(o);
+}
+
+/* What is in memory already, or is none of those that are left, is not taken once more. */
+static void loaded_once(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    const struct outbox_message event = {
+        .class = OUTBOX_EVENT, .topic = "e", .payload = "e", .letter = 1500
+    };
+
+    (void)state;
+    for (int64_t i = 1; i <= OUTBOX_OUTCOMES_MAX + 10; i++)
+        assert_true(put_letter(o, OUTBOX_OUTCOME, NULL, 0, i == 1 ? 1005 : i));
+    for (int64_t i = 0; i < OUTBOX_OUTCOMES_MAX; i++)
+        (void)outbox_acked(o, outbox_next(o, 0, 1, ALL)->number, i == 0 ? 0x97 : 0, 0);
+    assert_int_equal(outbox_counts(o).rows, 1); /* 1005, put off */
+    assert_int_equal(outbox_wants(o).first, 1001);
+    assert_true(outbox_load(o, &event));
+    load_range(o, 990, 1010);
+    assert_int_equal(outbox_counts(o).rows, 10);
+    outbox_free(o);
+}
+
+static void what_was_set_aside(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    struct outbox_aside aside;
+    int64_t n;
+
+    (void)state;
+    assert_false(outbox_take_aside(o, &aside));
+    put(o, OUTBOX_OUTCOME, "topic", "a", NULL);
+    (void)next(o, 0, &n);
+    (void)outbox_acked(o, n, 0x87, 0);
+    assert_true(outbox_take_aside(o, &aside));
+    assert_int_equal(aside.reason, 0x87);
+    assert_int_equal(aside.class, OUTBOX_OUTCOME);
+    assert_string_equal(aside.topic, "topic");
+    assert_false(outbox_take_aside(o, &aside));
+    put(o, OUTBOX_EVENT, "long", "a payload that is longer than the broker takes", NULL);
+    assert_null(outbox_next(o, 0, OUTBOX_IN_FLIGHT_MAX, 40));
+    assert_true(outbox_take_aside(o, &aside));
+    assert_int_equal(aside.reason, 0x95);
+    assert_string_equal(aside.topic, "long");
+    outbox_free(o);
+}
+
 /* What may be dropped is not dropped for nothing. */
 static void no_room_drops_nothing(void **state)
 {
@@ -373,6 +587,12 @@ int main(void)
         cmocka_unit_test(quota_keeps_the_order),
         cmocka_unit_test(set_aside),
         cmocka_unit_test(responses_go_once),
+        cmocka_unit_test(letters_that_are_done_with),
+        cmocka_unit_test(letters_over_the_cap),
+        cmocka_unit_test(outcomes_beyond_memory_wait_on_disk),
+        cmocka_unit_test(an_outcome_that_the_disk_did_not_take),
+        cmocka_unit_test(loaded_once),
+        cmocka_unit_test(what_was_set_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,30 +6,32 @@ static void what_a_code_means(void **state)
     static const struct {
         int code;
         enum reason_verdict verdict;
+        bool answer; /* of a broker */
         const char *text;
     } rows[] = {
         // clang-format off
-        { 1, REASON_OLDER, "protocol version not accepted" },
-        { 2, REASON_REFUSED, "client id refused" },
-        { 3, REASON_TROUBLE, "server not available" },
-        { 4, REASON_REFUSED, "bad user name or password" },
-        { 5, REASON_REFUSED, "not authorized" },
-        { 6, REASON_TROUBLE, "unknown reason" },
-        { 0x84, REASON_OLDER, "Unsupported Protocol Version" },
-        { 0x86, REASON_REFUSED, "Bad User Name or Password" },
-        { 0x87, REASON_REFUSED, "Not authorized" },
-        { 0x89, REASON_TROUBLE, "Server busy" },
-        { 0x97, REASON_TROUBLE, "Quota exceeded" },
-        { 0xFF, REASON_TROUBLE, "unknown reason" },
-        { -3, REASON_TROUBLE, "Disconnected" },
-        { -9999, REASON_TROUBLE, "Unknown error code -9999" },
-        { 0, REASON_TROUBLE, "unknown reason" },
+        { 1, REASON_OLDER, true, "protocol version not accepted" },
+        { 2, REASON_REFUSED, true, "client id refused" },
+        { 3, REASON_TROUBLE, true, "server not available" },
+        { 4, REASON_REFUSED, true, "bad user name or password" },
+        { 5, REASON_REFUSED, true, "not authorized" },
+        { 6, REASON_TROUBLE, false, "unknown reason" },
+        { 0x84, REASON_OLDER, true, "Unsupported Protocol Version" },
+        { 0x86, REASON_REFUSED, true, "Bad User Name or Password" },
+        { 0x87, REASON_REFUSED, true, "Not authorized" },
+        { 0x89, REASON_TROUBLE, true, "Server busy" },
+        { 0x97, REASON_TROUBLE, true, "Quota exceeded" },
+        { 0xFF, REASON_TROUBLE, true, "unknown reason" },
+        { -3, REASON_TROUBLE, false, "Disconnected" },
+        { -9999, REASON_TROUBLE, false, "Unknown error code -9999" },
+        { 0, REASON_TROUBLE, false, "unknown reason" },
     }; // clang-format on
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         print_message("%d: %s\n", rows[i].code, reason_text(rows[i].code));
         assert_int_equal(reason_verdict(rows[i].code), rows[i].verdict);
+        assert_int_equal(reason_is_answer(rows[i].code), rows[i].answer);
         assert_string_equal(reason_text(rows[i].code), rows[i].text);
     }
 }

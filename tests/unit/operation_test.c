@@ -172,6 +172,14 @@ static const struct {
       "{\"code\":\"invalid-request\",\"detail\":\"1 to 604800\",\"field\":\"args.ttl_s\"}" },
     { "retry and operation", { { ERROR_SWITCH_IN_PROGRESS, ERROR_IN_AGENT, 0, "", "wait" }, 30, ID },
       "{\"code\":\"switch-in-progress\",\"detail\":\"wait\",\"retry_after_s\":30,\"operation\":\"" ID "\"}" },
+    { "lock", { { ERROR_LOCKED, ERROR_IN_AGENT, 0, "", "held" }, .holder = "ann", .until_utc_ms = BORN_MS },
+      "{\"code\":\"locked\",\"detail\":\"held\",\"holder\":\"ann\",\"until\":\"2026-11-23T20:01:29.120Z\"}" },
+    { "stranded", { { ERROR_STRANDED, ERROR_IN_AGENT, 0, "", "none works" }, .cause = ERROR_NO_DATA },
+      "{\"code\":\"stranded\",\"detail\":\"none works\",\"cause\":\"no-data\"}" },
+    { "stranded for no known reason", { { ERROR_STRANDED, ERROR_IN_AGENT, 0, "", "none works" } },
+      "{\"code\":\"stranded\",\"detail\":\"none works\"}" },
+    { "a cause of nothing else", { { ERROR_NO_DATA, ERROR_IN_AGENT, 0, "", "no address" }, .cause = ERROR_NO_DATA },
+      "{\"code\":\"no-data\",\"detail\":\"no address\"}" },
 }; // clang-format on
 
 static void problems_say_what_belongs_to_them(void **state)

@@ -60,6 +60,16 @@ static void bodies(void **state)
           "{\"type\":\"https://lpm-agent.invalid/problems/cooldown\",\"title\":\"Too many "
           "switches\",\"status\":429,\"code\":\"cooldown\",\"detail\":\"wait\",\"retry_after_s\":7,"
           "\"operation\":\"01JD\"}" },
+        { { .error = { ERROR_LOCKED, .message = "a holds it" },
+            .holder = "a",
+            .until_utc_ms = INT64_C(1795464089120) },
+          "{\"type\":\"https://lpm-agent.invalid/problems/locked\",\"title\":\"Switching is "
+          "locked\",\"status\":423,\"code\":\"locked\",\"detail\":\"a holds "
+          "it\",\"holder\":\"a\",\"until\":\"2026-11-23T20:01:29.120Z\"}" },
+        { { .error = { ERROR_STORAGE_FULL, ERROR_IN_STORAGE, 13, "", "full" } },
+          "{\"type\":\"https://lpm-agent.invalid/problems/storage-full\",\"title\":\"The disk is "
+          "full\",\"status\":503,\"code\":\"storage-full\",\"detail\":\"full\","
+          "\"retry_after_s\":60}" },
     };
 
     (void)state;

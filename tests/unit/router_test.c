@@ -31,6 +31,14 @@ static const struct {
     { "GET", "/v1/operations?limit=5&state=failed&before=01", ERROR_NONE, ROUTE_OPERATIONS },
     { "GET", "/v1/operations/01JD", ERROR_NONE, ROUTE_OPERATION, "01JD" },
     { "POST", "/v1/operations/01JD/cancel", ERROR_NONE, ROUTE_CANCEL, "01JD" },
+    { "GET", "/v1/profiles/" ICCID "/plan", ERROR_NONE, ROUTE_PLAN, ICCID },
+    { "HEAD", "/v1/profiles/" ICCID "/plan", ERROR_NONE, ROUTE_PLAN, ICCID },
+    { "POST", "/v1/operations/01JD/confirm", ERROR_NONE, ROUTE_CONFIRM, "01JD" },
+    { "GET", "/v1/locks/switch", ERROR_NONE, ROUTE_LOCK },
+    { "HEAD", "/v1/locks/switch", ERROR_NONE, ROUTE_LOCK },
+    { "PUT", "/v1/locks/switch", ERROR_NONE, ROUTE_LOCK_PUT },
+    { "DELETE", "/v1/locks/switch", ERROR_NONE, ROUTE_LOCK_DELETE },
+    { "DELETE", "/v1/locks/switch?holder=a%20b&force=true", ERROR_NONE, ROUTE_LOCK_DELETE },
     { "GET", "/v1/connectivity?since=2026-11-23T20:01:29.120%2B01:00", ERROR_NONE, ROUTE_CONNECTIVITY },
     { "GET", "/v1/steering", ERROR_NONE, ROUTE_STEERING },
     { "GET", "/v1/info", ERROR_NONE, ROUTE_INFO },
@@ -54,10 +62,10 @@ static const struct {
     { "POST", "/v1/profiles/" ICCID "/enable/now", ERROR_NOT_FOUND },
     { "POST", "/v1/profiles/" ICCID "/disable", ERROR_NOT_FOUND },
     /* Of later versions. */
-    { "GET", "/v1/profiles/" ICCID "/plan", ERROR_NOT_FOUND },
-    { "POST", "/v1/operations/01JD/confirm", ERROR_NOT_FOUND },
     { "GET", "/v1/events", ERROR_NOT_FOUND },
-    { "GET", "/v1/locks/switch", ERROR_NOT_FOUND },
+    { "GET", "/v1/locks", ERROR_NOT_FOUND },
+    { "GET", "/v1/locks/steering", ERROR_NOT_FOUND },
+    { "PUT", "/v1/locks/switch/x", ERROR_NOT_FOUND },
     { "GET", "/v1/openapi.json", ERROR_NOT_FOUND },
     { "GET", "/metrics", ERROR_NOT_FOUND },
 
@@ -67,6 +75,10 @@ static const struct {
     { "OPTIONS", "/v1/info", ERROR_METHOD_NOT_ALLOWED, ROUTE_INFO, .says = "GET, HEAD" },
     { "GET", "/v1/profiles/" ICCID "/enable", ERROR_METHOD_NOT_ALLOWED, ROUTE_ENABLE, ICCID, "POST" },
     { "PUT", "/v1/operations/x/cancel", ERROR_METHOD_NOT_ALLOWED, ROUTE_CANCEL, "x", "POST" },
+    { "POST", "/v1/profiles/" ICCID "/plan", ERROR_METHOD_NOT_ALLOWED, ROUTE_PLAN, ICCID, "GET, HEAD" },
+    { "GET", "/v1/operations/x/confirm", ERROR_METHOD_NOT_ALLOWED, ROUTE_CONFIRM, "x", "POST" },
+    { "POST", "/v1/locks/switch", ERROR_METHOD_NOT_ALLOWED, ROUTE_LOCK, .says = "GET, HEAD, PUT, DELETE" },
+    { "put", "/v1/locks/switch", ERROR_METHOD_NOT_ALLOWED, ROUTE_LOCK, .says = "GET, HEAD, PUT, DELETE" },
     { "", "/v1/eid", ERROR_METHOD_NOT_ALLOWED, ROUTE_EID, .says = "GET, HEAD" },
 
     { "GET", "", ERROR_INVALID_REQUEST },
@@ -95,6 +107,9 @@ static const struct {
     { "GET", "/v1/operations?before=" SIXTY_FOUR "5", ERROR_INVALID_REQUEST, ROUTE_OPERATIONS, .says = "before" },
     { "GET", "/v1/operations?" SIXTY_FOUR "=1", ERROR_INVALID_REQUEST, ROUTE_OPERATIONS },
     { "GET", "/v1/operations?limit=%00", ERROR_INVALID_REQUEST, ROUTE_OPERATIONS },
+    { "GET", "/v1/locks/switch?holder=x", ERROR_INVALID_REQUEST, ROUTE_LOCK, .says = "holder" },
+    { "PUT", "/v1/locks/switch?holder=x", ERROR_INVALID_REQUEST, ROUTE_LOCK_PUT, .says = "holder" },
+    { "DELETE", "/v1/locks/switch?who=x", ERROR_INVALID_REQUEST, ROUTE_LOCK_DELETE, .says = "who" },
     { "GET", "/v1/operations?%zz=1", ERROR_INVALID_REQUEST, ROUTE_OPERATIONS },
 }; // clang-format on
 
@@ -137,6 +152,12 @@ static void who_may(void **state)
     assert_ok(router_match("GET", "/v1/eid", &found));
     assert_true(!found.is_open && !found.changes);
     assert_ok(router_match("POST", "/v1/profiles/1/enable", &found));
+    assert_true(!found.is_open && found.changes);
+    assert_ok(router_match("GET", "/v1/locks/switch", &found));
+    assert_true(!found.is_open && !found.changes);
+    assert_ok(router_match("PUT", "/v1/locks/switch", &found));
+    assert_true(!found.is_open && found.changes);
+    assert_ok(router_match("DELETE", "/v1/locks/switch", &found));
     assert_true(!found.is_open && found.changes);
 }
 

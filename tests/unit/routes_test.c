@@ -184,7 +184,7 @@ static const struct {
     { "no media type", "POST", "/v1/profiles/" B "/enable", .body = "{}", .role = ROLE_OPERATOR, .status = 415, .has = "\"unsupported-media-type\"" },
     { "a form", "POST", "/v1/profiles/" B "/enable", HEADER_CONTENT_TYPE, "application/x-www-form-urlencoded", "ttl_s=1", ROLE_OPERATOR, 415, "\"unsupported-media-type\"" },
     { "unknown field", "POST", "/v1/profiles/" B "/enable", HEADER_CONTENT_TYPE, "application/json", "{\"ttl\":1}", ROLE_OPERATOR, 400, "\"field\":\"ttl\"" },
-    { "not yet", "POST", "/v1/profiles/" B "/enable", HEADER_CONTENT_TYPE, "application/json", "{\"confirm_s\":60}", ROLE_OPERATOR, 400, "not supported by this version" },
+    { "a word that comes too soon", "POST", "/v1/profiles/" B "/enable", HEADER_CONTENT_TYPE, "application/json", "{\"confirm_s\":59}", ROLE_OPERATOR, 400, "\"field\":\"confirm_s\"" },
     { "no JSON", "POST", "/v1/profiles/" B "/enable", HEADER_CONTENT_TYPE, "application/json", "enable it", ROLE_OPERATOR, 400, "\"invalid-request\"" },
     { "expects another", "POST", "/v1/profiles/" B "/enable", HEADER_CONTENT_TYPE, "application/json", "{\"expect_enabled\":\"" B "\"}", ROLE_OPERATOR, 412, "\"precondition-failed\"" },
     { "key too long or odd", "POST", "/v1/profiles/" B "/enable", HEADER_IDEMPOTENCY_KEY, "a b", NULL, ROLE_OPERATOR, 400, "\"field\":\"Idempotency-Key\"" },

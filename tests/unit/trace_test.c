@@ -20,6 +20,13 @@ static const struct {
     { "+CRSM: 144,0,\"989400312171001689F8\"", "+CRSM: 144,0,\"xxxxxxxxxxxxxx1689F8\"" },
     { "AT+CGAUTH=1,1,\"user\",\"pass\"", "AT+CGAUTH=" },
     { "at+cpin=1234", "at+cpin=" },
+    { "+CGAUTH: 1,1,\"user\",\"pass\"", "+CGAUTH:" },
+    { "T+CGAUTH=1,2,\"user\",\"pass\"", "T+CGAUTH=" },
+    { "AT+CGATT=0;+CGAUTH=1,1,\"user\",\"pass\"", "AT+CGATT=0;+CGAUTH=" },
+    { "AT+CGAUTH?", "AT+CGAUTH?" },
+    { "AT+CGAUTH=?", "AT+CGAUTH=" },
+    { "+QICSGP: 1,\"apn\",\"user\",\"pass\",1", "+QICSGP:" },
+    { "+CPIN: READY", "+CPIN: READY" },
     { "AT+CPIN?", "AT+CPIN?" },
     { "5A0A", "5A0A" },
 }; // clang-format on

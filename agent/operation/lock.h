@@ -1,0 +1,44 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include "agent/base/error.h"
+#include "agent/operation/operation.h"
+
+/* The lock on switching: while somebody holds it, neither steering nor MQTT switches, and REST only
+ * with `force`. A plain value and its texts; operations.h keeps the one that counts. */
+
+enum { LOCK_TTL_MAX_S = 86400 };
+
+/* Checked for syntax by the door: a holder of 1 to OPERATION_HOLDER_MAX bytes, 1 to LOCK_TTL_MAX_S. */
+struct operation_lock_request {
+    char holder[OPERATION_HOLDER_MAX + 1];
+    char reason[OPERATION_REASON_MAX + 1];
+    int64_t ttl_s;
+};
+
+struct operation_lock {
+    char holder[OPERATION_HOLDER_MAX + 1];
+    /* "" none. */
+    char reason[OPERATION_REASON_MAX + 1];
+    /* Its end, on the journal's own clock and, for people, on the wall clock as it was set then. */
+    int64_t ends_ms, until_utc_ms;
+    /* Until then, when operations.h gave it; not kept. */
+    int64_t left_ms;
+};
+
+/* Sets `left_ms`. False: it is over. */
+bool lock_is_held(struct operation_lock *lock, int64_t journal_now_ms);
+/* `{"holder","reason","until","ttl_s"}`; `ttl_s` is what is left, a begun second counts. Gives
+ * (cJSON_Delete); NULL: no memory. */
+cJSON *lock_to_json(const struct operation_lock *lock);
+/* ERROR_LOCKED: who, why and until when. */
+struct problem lock_refusal(const struct operation_lock *lock);
+
+/* As the journal keeps it. Gives (free); NULL: no memory. */
+char *lock_to_text(const struct operation_lock *lock);
+/* ERROR_INTERNAL: not what lock_to_text() wrote; *ret is as before. */
+MUST_CHECK struct error lock_from_text(const char *text, struct operation_lock *ret);

@@ -1,0 +1,73 @@
+#include "api/proofs.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "agent/base/profile.h"
+#include "agent/operation/journal.h"
+
+struct proofs {
+    struct journal *journal;
+    atomic_bool old;
+    size_t count;
+    struct proof {
+        struct iccid iccid;
+        struct history history;
+    } rows[PROFILES_MAX];
+};
+
+struct proofs *proofs_new(struct journal *journal)
+{
+    struct proofs *proofs = calloc(1, sizeof *proofs);
+
+    if (!proofs)
+        return NULL;
+    proofs->journal = journal;
+    atomic_init(&proofs->old, false);
+    return proofs;
+}
+
+void proofs_free(struct proofs *proofs)
+{
+    free(proofs);
+}
+
+void proofs_forget(struct proofs *proofs)
+{
+    atomic_store(&proofs->old, true);
+}
+
+static struct proof *find(struct proofs *proofs, const struct iccid *iccid)
+{
+    for (size_t i = 0; i < proofs->count; i++)
+        if (iccid_equal(&proofs->rows[i].iccid, iccid))
+            return &proofs->rows[i];
+    return NULL;
+}
+
+static struct proof *add(struct proofs *proofs, const struct iccid *iccid)
+{
+    struct journal_result results[HISTORY_MAX];
+    size_t count = journal_results(proofs->journal, iccid, HISTORY_MAX, results);
+    struct proof *row;
+
+    /* More than a card can have: those of another card are in there. */
+    if (proofs->count == PROFILES_MAX)
+        proofs->count = 0;
+    row = &proofs->rows[proofs->count++];
+    row->iccid = *iccid;
+    history_from_results(results, count, &row->history);
+    return row;
+}
+
+void proofs_find(struct proofs *proofs, const struct iccid *iccid, struct history *ret)
+{
+    struct proof *row;
+
+    /* Before the journal is asked, so that an end in between is not missed. */
+    if (atomic_exchange(&proofs->old, false))
+        proofs->count = 0;
+    row = find(proofs, iccid);
+    *ret = row ? row->history : add(proofs, iccid)->history;
+}

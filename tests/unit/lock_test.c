@@ -1,0 +1,125 @@
+#include "agent/operation/lock.h"
+#include "tests/test.h"
+
+#define UNTIL_MS INT64_C(1795464089120) /* 2026-11-23T20:01:29.120Z */
+
+static struct operation_lock example(void)
+{
+    static struct operation_lock lock;
+
+    memset(&lock, 0, sizeof lock);
+    strcpy(lock.holder, "ann");
+    strcpy(lock.reason, "firmware \"update\"");
+    lock.ends_ms = 100000;
+    lock.until_utc_ms = UNTIL_MS;
+    return lock;
+}
+
+static const struct {
+    const char *what, *holder;
+    int64_t ends_ms, now_ms, left_ms; /* -1: not held */
+} times[] = {
+    // clang-format off
+    { "nobody", "", 100000, 1, -1 },
+    { "the last millisecond", "ann", 100000, 99999, 1 },
+    { "over", "ann", 100000, 100000, -1 },
+    { "long over", "ann", 100000, 900000, -1 },
+    { "the longest", "ann", INT64_C(86400000) + 5, 5, 86400000 },
+    { "longer than can be asked for", "ann", INT64_C(86400000) + 6, 5, -1 },
+}; // clang-format on
+
+static void ends_by_itself(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        struct operation_lock lock = example();
+
+        print_message("%s\n", times[i].what);
+        strcpy(lock.holder, times[i].holder);
+        lock.ends_ms = times[i].ends_ms;
+        lock.left_ms = -1;
+        assert_int_equal(lock_is_held(&lock, times[i].now_ms), times[i].left_ms >= 0);
+        assert_int_equal(lock.left_ms, times[i].left_ms);
+    }
+}
+
+static void assert_json(const struct operation_lock *lock, const char *expected)
+{
+    cJSON *json = lock_to_json(lock);
+    char *text = cJSON_PrintUnformatted(json);
+
+    assert_string_equal(text, expected);
+    cJSON_free(text);
+    cJSON_Delete(json);
+}
+
+static void its_json_is_the_contracts(void **state)
+{
+    struct operation_lock lock = example();
+
+    (void)state;
+    lock.left_ms = 1;
+    assert_json(&lock, "{\"holder\":\"ann\",\"reason\":\"firmware \\\"update\\\"\","
+                       "\"until\":\"2026-11-23T20:01:29.120Z\",\"ttl_s\":1}");
+    lock.reason[0] = '\0';
+    lock.left_ms = 86400000;
+    assert_json(&lock, "{\"holder\":\"ann\",\"until\":\"2026-11-23T20:01:29.120Z\","
+                       "\"ttl_s\":86400}");
+    lock.left_ms = 2001;
+    assert_json(&lock, "{\"holder\":\"ann\",\"until\":\"2026-11-23T20:01:29.120Z\",\"ttl_s\":3}");
+}
+
+static void a_refusal_says_who_why_and_until_when(void **state)
+{
+    struct operation_lock lock = example();
+    struct problem problem = lock_refusal(&lock);
+
+    (void)state;
+    assert_int_equal(problem.error.code, ERROR_LOCKED);
+    assert_string_equal(problem.error.message,
+                        "ann holds the lock on switching: firmware \"update\"");
+    assert_string_equal(problem.holder, "ann");
+    assert_int_equal(problem.until_utc_ms, UNTIL_MS);
+    lock.reason[0] = '\0';
+    problem = lock_refusal(&lock);
+    assert_string_equal(problem.error.message, "ann holds the lock on switching");
+}
+
+static void as_text_and_back(void **state)
+{
+    struct operation_lock lock = example(), back;
+    char *text;
+
+    (void)state;
+    memset(lock.holder, 'h', OPERATION_HOLDER_MAX);
+    memset(lock.reason, '\\', OPERATION_REASON_MAX);
+    text = lock_to_text(&lock);
+    memset(&back, 0x5A, sizeof back);
+    assert_ok(lock_from_text(text, &back));
+    assert_string_equal(back.holder, lock.holder);
+    assert_string_equal(back.reason, lock.reason);
+    assert_int_equal(back.ends_ms, lock.ends_ms);
+    assert_int_equal(back.until_utc_ms, lock.until_utc_ms);
+    for (size_t n = strlen(text); n-- > 0;) {
+        text[n] = '\0';
+        memset(&back, 0x5A, sizeof back);
+        assert_code(lock_from_text(text, &back), ERROR_INTERNAL);
+        assert_int_equal(back.holder[0], 0x5A);
+        assert_int_equal(back.ends_ms, INT64_C(0x5A5A5A5A5A5A5A5A));
+    }
+    free(text);
+    assert_code(lock_from_text("{}", &back), ERROR_INTERNAL);
+    assert_code(lock_from_text("{\"holder\":1}", &back), ERROR_INTERNAL);
+    assert_code(lock_from_text("{\"holder\":\"\",\"ends_ms\":1}", &back), ERROR_INTERNAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ends_by_itself),
+        cmocka_unit_test(its_json_is_the_contracts),
+        cmocka_unit_test(a_refusal_says_who_why_and_until_when),
+        cmocka_unit_test(as_text_and_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
