@@ -62,11 +62,13 @@ void look_before(struct run *run)
         return;
     e = modem_read_data(modem, &before);
     data = !e.code && intent->was_registered && connectivity_has_data(&before);
-    intent->had_card = intent->was_ready;
-    intent->had_registration = intent->was_registered;
-    intent->had_data = data;
-    intent->had_broker = data && had_broker(run);
-    intent->had_reach = had_reach(run, data, intent->had_broker);
+    /* An ENABLE that did not reach the card is sent again, while the modem may be starting: what the
+     * profile had when the switch began stays so. */
+    intent->had_card = intent->had_card || intent->was_ready;
+    intent->had_registration = intent->had_registration || intent->was_registered;
+    intent->had_data = intent->had_data || data;
+    intent->had_broker = intent->had_broker || (data && had_broker(run));
+    intent->had_reach = intent->had_reach || had_reach(run, data, intent->had_broker);
 }
 
 static enum verified best_without_broker(const struct run *run)
@@ -89,7 +91,8 @@ enum verified look_wanted(const struct run *run)
         return link_counts(config) ? VERIFIED_BROKER : best_without_broker(run);
     case CONFIG_VERIFY_AUTO:
     default:
-        return link_counts(config) && (run->op->request.channel == CHANNEL_MQTT || had_broker(run))
+        return link_counts(config) && (run->op->request.channel == CHANNEL_MQTT ||
+                                       run->saga.intent.had_broker || had_broker(run))
                    ? VERIFIED_BROKER
                    : best_without_broker(run);
     }
