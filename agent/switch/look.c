@@ -166,8 +166,8 @@ static void look_at_network(struct run *run, bool data_too, struct saga_seen *re
     ret->registration = now.registration;
     if (intent->was_registered && !registered)
         run->restarted = true;
-    /* The old profile carries data until the modem leaves it. */
-    if (intent->leg == LEG_TARGET && intent->phase == PHASE_RESETTING && !run->restarted &&
+    /* The old profile carries data until the modem leaves it, which it may never do. */
+    if (!intent->left_previous && intent->phase == PHASE_RESETTING && !run->restarted &&
         registered && intent->data_ended_ms)
         intent->data_ended_ms = clock_now_ms();
     if (!data_too || !registered)

@@ -503,6 +503,7 @@ static void blackouts(void **state)
         { "the old network serves until the modem has noticed", { .reset = CONFIG_RESET_CFUN, .changes = { AT(CYCLE, 0, STARTS), AT(CYCLE, 3000, ON_B, HOME, .data = true) } }, 3000, 4100 },
         { "a roll-back: until the one before has data again", { .changes = { NO_SERVICE, BACK_WELL } }, 304000, 306500 },
         { "data on the new one ends it, whatever comes", { .confirm_s = 600, .changes = { GOES_WELL, BACK_WELL } }, 4500, 5100 },
+        { "never noticed: none", { .reset = CONFIG_RESET_CFUN }, 0, 1100 },
         { "no data before: not known", { .has_before = true, .before = { HOME }, .changes = { GOES_WELL } }, -1, -1 },
         { "no data after: not known", { .changes = { NO_SERVICE, BACK_IN_VAIN } }, -1, -1 },
         { "refused: none", { .jobs = { NO(ERROR_POLICY_FORBIDS, 0x69E1) } }, 0, 0 },
