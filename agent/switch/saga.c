@@ -46,7 +46,9 @@ struct saga saga_resume(const struct intent *intent, bool same_boot, int64_t now
         saga.interrupted_used_ms = again ? 0 : intent->used_ms;
     }
     saga.intent.again = intent->again || !same_boot;
-    saga.intent.proof = VERIFIED_NOTHING;
+    /* What the target proves it has to prove anew, unless all that is left is somebody's word. */
+    if (intent->leg == LEG_TARGET && intent->phase != PHASE_CONFIRMING)
+        saga.intent.proof = VERIFIED_NOTHING;
     start_phase(&saga, intent->phase == PHASE_CONFIRMING ? PHASE_CONFIRMING : PHASE_RESETTING,
                 now_ms);
     return saga;
