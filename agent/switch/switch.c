@@ -318,21 +318,28 @@ static void end_unchanged(struct run *run, struct error why)
     end->blackout_ms = !end->has_result || run->restarted ? -1 : 0;
 }
 
+/* What is in use now is the profile before. */
+static bool is_from(const struct run *run, const struct operation_end *end)
+{
+    const struct intent_profile *from = &run->saga.intent.profiles[LEG_PREVIOUS];
+
+    return end->has_now && from->has_iccid && iccid_equal(&end->now, &from->iccid);
+}
+
 /* ENABLE went out, and it is not known that nothing changed. Where the modem does not tell what it
  * works with, the card's word counts; without that there is no result to tell. */
 static void end_changed(struct run *run, struct error why)
 {
     struct operation_end *end = &run->ret->end;
-    const struct intent_profile *from = &run->saga.intent.profiles[LEG_PREVIOUS];
     bool switched = run->enabled == SAGA_ENABLED;
 
     run->ret->list_dropped = true;
     end->error = why;
     end->has_result = switched || run->has_now;
-    end->changed = run->has_now ? !from->has_iccid || !iccid_equal(&run->now, &from->iccid)
-                                : switched && run->saga.intent.leg != LEG_PREVIOUS;
     end->has_now = run->has_now;
     end->now = run->now;
+    end->changed =
+        run->has_now ? !is_from(run, end) : switched && run->saga.intent.leg != LEG_PREVIOUS;
     end->blackout_ms = run->saga.intent.blackout_ms;
 }
 
@@ -385,7 +392,7 @@ static void finish(struct run *run, const struct saga_step *last)
             end_changed(run, last->error);
             tell_what_is_listed(run);
             run->ret->end.has_result = true;
-            run->ret->end.changed = true;
+            run->ret->end.changed = !is_from(run, &run->ret->end);
             break;
         }
         end_changed(run, last->error);
