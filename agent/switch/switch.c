@@ -468,6 +468,9 @@ static struct error take_up(struct run *run, const struct intent *interrupted)
     if (may_send_again(run) || (run->enabled != SAGA_FOREIGN && run->saga.intent.leg != LEG_TARGET))
         run->enabled = SAGA_NOT_SENT;
     run->saga = saga_begin(&run->saga.intent, clock_now_ms());
+    /* The target's intent is written right before its ENABLE. */
+    if (run->saga.intent.leg != LEG_TARGET)
+        run_enter(run, PHASE_ROLLING_BACK, false);
     return ERROR_OK;
 }
 
