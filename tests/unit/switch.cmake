@@ -4,8 +4,8 @@ set(switch_sources context.c hook.c leg.c look.c probe.c run.c saga.c switch.c)
 list(TRANSFORM switch_sources PREPEND "${switch_dir}/")
 
 lpm_unit_test(saga SOURCES "${switch_dir}/saga.c" LINK lpm_operation)
-foreach(part switch)
-    lpm_unit_test(${part} SOURCES switch_world.c temp_journal.c ${switch_sources}
+foreach(part switch switch_resume)
+    lpm_unit_test(${part} SOURCES switch_world.c switch_row.c temp_journal.c ${switch_sources}
                   LINK lpm_operation lpm_state lpm_config)
     target_link_options(
         ${part}_test PRIVATE

@@ -1,41 +1,15 @@
 #include "agent/switch/switch.h"
 
-#include "tests/unit/switch_world.h"
+#include "tests/unit/switch_row.h"
 
 /* From the door to the end, without a restart (switch_resume_test.c). */
-
-/* END_SAME: failed, and nothing has changed; END_STAYS: failed, and not gone back; END_OPEN: the
- * agent stopped, and the next one goes on. */
-enum ends {
-    END_WELL = 0,
-    END_SAME,
-    END_STAYS,
-    END_BACK,
-    END_STRANDED,
-    END_OVERTAKEN,
-    END_OPEN,
-    END_CANCELED,
-    END_EXPIRED
-};
 
 // clang-format off
 #define OPENS_AGAIN AT(ENABLE, 0, .gone = true), AT(ENABLE, 9000, ON_B, SEARCHES)
 #define UNCLEAR_BUSY { UNCLEAR_BY(ERROR_CARD_BUSY) }
 #define UNCLEAR_BUSY_TAKEN { UNCLEAR_BY(ERROR_CARD_BUSY), .takes = true }
-#define DEAD_BEFORE .has_before = true, .before = { SEARCHES }
-#define SAYS(when_, what_, after, begun) { .word = WORD_##what_, .when = WHEN_##when_, .after_ms = (after), .begun_ms = (begun) }
 
-static const struct row {
-    const char *what;
-    struct script script;
-    enum ends ends;
-    enum error_code code;
-    /* `now` in the result: 'A', 'B', 'C'; 0: no result at all. Not known: '?', and 'a' where nothing
-     * has changed after all. */
-    char now;
-    enum verified verified;
-    const char *trace;
-} rows[] = {
+static const struct row rows[] = {
     { "as it should be", { .changes = { GOES_WELL } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JES" },
     { "registered is enough", { .verify = CONFIG_VERIFY_REGISTERED, .changes = { AT(ENABLE, 500, STARTS), AT(ENABLE, 2000, ON_B, HOME) } },
@@ -66,9 +40,9 @@ static const struct row {
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JES" },
     { "the SIM is busy before ENABLE", { .jobs = { BEFORE(ERROR_CARD_BUSY), BEFORE(ERROR_CARD_BUSY), YES }, .changes = { GOES_WELL } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JJJES" },
-    { "the SIM is busy at ENABLE, and did not get it", { .busy_enables = 1, .jobs = { UNCLEAR_BUSY, YES }, .changes = { GOES_WELL } },
+    { "the SIM is busy at ENABLE, and did not get it", { .in_vain = 1, .jobs = { UNCLEAR_BUSY, YES }, .changes = { GOES_WELL } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JELJES" },
-    { "the SIM is busy at ENABLE, starts anew, and the target does not register: back to what worked", { .busy_enables = 1, .jobs = { UNCLEAR_BUSY, YES }, .changes = { AT(ENABLE, 500, STARTS), AT(ENABLE, 2000, ON_B, SEARCHES), BACK_WELL } },
+    { "the SIM is busy at ENABLE, starts anew, and the target does not register: back to what worked", { .in_vain = 1, .jobs = { UNCLEAR_BUSY, YES }, .changes = { AT(ENABLE, 500, STARTS), AT(ENABLE, 2000, ON_B, SEARCHES), BACK_WELL } },
       END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JELJESHJAS" },
     { "the SIM is busy at ENABLE, and got it", { .jobs = { UNCLEAR_BUSY_TAKEN }, .changes = { GOES_WELL } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JELS" },
@@ -328,7 +302,7 @@ static const struct row {
       END_SAME, ERROR_STORAGE_FULL, .trace = "Jbr" },
     { "programs: before, and canceled meanwhile", { .hooks = true, .cancel = true },
       END_CANCELED, 0, .trace = "Jbr" },
-    { "programs: before is run once, though the SIM is busy", { .hooks = true, .busy_enables = 1, .jobs = { UNCLEAR_BUSY, YES }, .changes = { GOES_WELL } },
+    { "programs: before is run once, though the SIM is busy", { .hooks = true, .in_vain = 1, .jobs = { UNCLEAR_BUSY, YES }, .changes = { GOES_WELL } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JbELJESa" },
     { "programs: rolled back", { .hooks = true, .changes = { NO_SERVICE, BACK_WELL } },
       END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JbESHJASr" },
@@ -360,115 +334,10 @@ static const struct row {
 };
 // clang-format on
 
-static enum operation_state state_of(enum ends ends)
-{
-    switch (ends) {
-    case END_WELL:
-        return OPERATION_SUCCEEDED;
-    case END_OPEN:
-        return OPERATION_RUNNING;
-    case END_CANCELED:
-        return OPERATION_CANCELED;
-    case END_EXPIRED:
-        return OPERATION_EXPIRED;
-    default:
-        return OPERATION_FAILED;
-    }
-}
-
-static void check_problem(const struct row *row, const struct operation *op)
-{
-    enum error_code code = row->ends == END_STRANDED ? ERROR_STRANDED : row->code;
-
-    assert_string_equal(error_code_name(op->problem.error.code), error_code_name(code));
-    assert_string_equal(error_code_name(op->problem.cause),
-                        row->ends == END_STRANDED ? error_code_name(row->code) : "");
-}
-
-static void check_result(const struct row *row, const struct operation *op)
-{
-    char now = row->now;
-
-    assert_int_equal(op->has_result, now != 0);
-    assert_int_equal(op->changed, now == 'B' || now == 'C' || now == '?');
-    assert_int_equal(op->verified, row->verified);
-    if (!now)
-        return;
-    assert_int_equal(op->has_now, now != '?' && now != 'a');
-    if (op->has_now)
-        assert_string_equal(op->now.text, now == 'A' ? A : now == 'B' ? B : C);
-    assert_int_equal(op->has_from, !row->script.none_before);
-    assert_string_equal(op->from.text, row->script.none_before ? "" : A);
-    assert_string_equal(op->target.iccid.text, row->script.target ? row->script.target : B);
-}
-
-static void check_outcome(const struct row *row, const struct world_end *end)
-{
-    const struct switch_outcome *outcome = &end->outcome;
-    const struct operation *op = &end->op;
-
-    assert_int_equal(outcome->interrupted, row->ends == END_OPEN);
-    if (outcome->ended_already)
-        assert_true(row->ends == END_CANCELED || row->ends == END_EXPIRED);
-    assert_int_equal(outcome->overtaken, row->ends == END_OVERTAKEN);
-    assert_int_equal(outcome->stranded, row->ends == END_STRANDED);
-    if (row->ends == END_STRANDED) {
-        assert_int_equal(outcome->previous.known, !row->script.none_before);
-        assert_string_equal(outcome->previous.iccid.text, row->script.none_before ? "" : A);
-        assert_int_equal(outcome->fallback.known, row->script.mark != 0);
-    }
-    /* What was read before ENABLE is no longer true. */
-    assert_int_equal(outcome->list_dropped, op->sent && row->ends != END_SAME);
-    if (!outcome->list_dropped && outcome->has_list)
-        assert_true(profile_enabled(&outcome->list) != NULL);
-}
-
-static enum phase last_phase(const struct row *row)
-{
-    return row->ends == END_BACK                      ? PHASE_ROLLED_BACK
-           : row->ends == END_WELL && row->now != 'A' ? PHASE_COMMITTED
-                                                      : PHASE_NONE;
-}
-
-static void check_row(const struct row *row)
-{
-    static struct world_end end;
-    const struct operation *op = &end.op;
-
-    world_run(&row->script, &end);
-    print_message("    %s %s (%s), now %s, %s, %s, %d ms, %d ms without data\n",
-                  operation_state_name(op->state), error_code_name(op->problem.error.code),
-                  error_code_name(op->problem.cause), op->has_now ? op->now.text : "?",
-                  verified_name(op->verified), world_seen.trace, (int)end.took_ms,
-                  (int)op->blackout_ms);
-    assert_string_equal(world_seen.trace, row->trace);
-    assert_int_equal(op->state, state_of(row->ends));
-    check_problem(row, op);
-    check_result(row, op);
-    check_outcome(row, &end);
-    if (last_phase(row))
-        assert_int_equal(op->phase, last_phase(row));
-    if (!row->script.expire)
-        assert_true(end.took_ms <= end.budget_ms);
-    assert_int_equal(world_seen.switching_told, op->sent ? 1 + row->script.busy_enables : 0);
-    assert_true(world_count('E') <= 1 + row->script.busy_enables);
-    assert_true(op->sent || world_count('E') == 0);
-    if (row->ends == END_WELL && op->changed)
-        assert_int_equal(op->blackout_ms >= 0,
-                         row->script.verify != CONFIG_VERIFY_REGISTERED && !row->script.has_before);
-    assert_string_equal(world_seen.apn, row->script.apn && row->now == 'B' ? "b.net" : "a.net");
-    /* An operation that goes on has its intent exactly when ENABLE may have gone out. */
-    if (row->ends == END_OPEN)
-        assert_int_equal(end.has_intent, op->sent);
-}
-
 static void switches_end_as_they_should(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        print_message("%s\n", rows[i].what);
-        check_row(&rows[i]);
-    }
+    row_check_all(rows, ARRAY_LEN(rows));
 }
 
 /* What a reader of the operation sees of a good one. */

@@ -16,7 +16,7 @@
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/temp_journal.h"
 
-enum { BOOTED_MS = 30000 };
+enum { BOOTED_MS = 30000, DOWN_MS = 5000 };
 
 struct world_seen world_seen;
 
@@ -764,7 +764,7 @@ static void restart(const struct config *config)
         temp_journal_done(&world.temp);
         strcpy(world.temp.dir, world.copy);
     }
-    fake_clock_pass(world.script->down_ms);
+    fake_clock_pass(world.script->down_ms ? world.script->down_ms : DOWN_MS);
     if (world.script->reboot)
         reboot();
     temp_journal_reopen(&world.temp);
@@ -774,6 +774,7 @@ static void restart(const struct config *config)
     world.restarted = true;
     world.stop_ms = -1;
     world.when_ms[WHEN_AGAIN] = fake_clock.now_ms;
+    note('|');
 }
 
 static struct operation_request request_of(const struct script *script)

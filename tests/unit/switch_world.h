@@ -117,14 +117,14 @@ struct script {
     int64_t stop_ms;
     bool cut;
     unsigned cut_call;
-    /* It is started anew so much later; `reboot`: the clock since the boot begins again, and so does
+    /* It is started anew so much later (0: 5 s); `reboot`: the clock since the boot begins again, and so does
      * the modem. */
     bool again, reboot;
     int64_t down_ms;
     /* Unsolicited lines without end. */
     bool storm;
-    /* So often the modem says to ENABLE that the SIM is busy. */
-    unsigned busy_enables;
+    /* So many ENABLEs of the target do not reach the card, and are sent once more. */
+    unsigned in_vain;
     /* The modem has no command for the ICCID that it uses: the card is read instead. */
     bool uncached;
     /* Nor does it let the card be read. */
@@ -147,7 +147,7 @@ struct world_end {
 struct world_seen {
     /* What was done, one letter each: J job, E ENABLE of the target, A that of the one before, F that
      * of the fallback, L list, C cycle, R reset, S after-switch command, V recovery, I commands of the
-     * profile, X context written, N attached anew, H help, O reopened, b a r the programs. */
+     * profile, X context written, N attached anew, H help, O reopened, b a r the programs, | the agent was started anew. */
     char trace[TRACE + 1];
     unsigned looks, calls, switching_told;
     /* The profile that is enabled on the card; 0: none. */
@@ -182,5 +182,7 @@ unsigned world_count(char letter);
 #define UNCLEAR_TAKEN { UNCLEAR_BY(ERROR_MODEM_TIMEOUT), .takes = true }
 #define UNCLEAR_OPEN { UNCLEAR_BY(ERROR_MODEM_TIMEOUT), .open_channels = true }
 #define UNCLEAR_OPEN_TAKEN { UNCLEAR_BY(ERROR_MODEM_TIMEOUT), .open_channels = true, .takes = true }
+#define SAYS(when_, what_, after, begun) { .word = WORD_##what_, .when = WHEN_##when_, .after_ms = (after), .begun_ms = (begun) }
+#define DEAD_BEFORE .has_before = true, .before = { SEARCHES }
 #define BEFORE(code_) { .set = true, .before = (code_) }
 // clang-format on
