@@ -1,5 +1,6 @@
 #include "agent/operation/journal.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -120,6 +121,7 @@ static bool set_aside(struct journal *journal, const char *why)
 
     if (!journal_db_set_aside(&journal->db, why, name))
         return false;
+    journal_db_drop_old(&journal->db, name);
     atomic_store(&journal->began_empty, true);
     add_news(journal, "set-aside", name);
     return true;
@@ -296,6 +298,7 @@ static int transact(struct journal *journal, const struct work *work)
 
     if (rc != SQLITE_OK)
         return rc;
+    errno = 0;
     rc = set_synced(journal, work->synced);
     if (rc == SQLITE_OK)
         rc = journal_db_run(&journal->db, "BEGIN IMMEDIATE", NULL);
@@ -303,7 +306,7 @@ static int transact(struct journal *journal, const struct work *work)
         rc = fill_transaction(journal, work);
     if (rc == SQLITE_OK)
         rc = journal_db_run(&journal->db, "COMMIT", NULL);
-    (void)journal_db_failed(&journal->db, rc);
+    journal_db_failed(&journal->db, rc);
     if (rc == SQLITE_OK)
         journal->number_is_news = false;
     else if (!sqlite3_get_autocommit(journal->db.handle))
@@ -426,8 +429,6 @@ static int run_change(struct journal *journal, const struct journal_stamp *now, 
 static void give_numbers(struct journal *journal, struct letters *letters, const int64_t *numbers)
 {
     for (size_t i = 0; letters && i < letters->count; i++) {
-        if (!letters->items[i].kept)
-            continue;
         letters->items[i].number = numbers[i];
         journal->number = numbers[i] > journal->number ? numbers[i] : journal->number;
     }

@@ -9,3 +9,10 @@ lpm_unit_test(operations SOURCES temp_journal.c LINK lpm_operation)
 target_link_options(
     operations_test PRIVATE
     -Wl,--wrap=clock_now_ms,--wrap=clock_utc_ms,--wrap=clock_is_set,--wrap=clock_boot_id,--wrap=journal_write)
+lpm_unit_test(journal_clock LINK lpm_operation)
+foreach(part journal journal_file)
+    lpm_unit_test(${part} LINK lpm_operation)
+    target_link_options(
+        ${part}_test PRIVATE
+        -Wl,--wrap=clock_now_ms,--wrap=clock_utc_ms,--wrap=clock_is_set,--wrap=clock_boot_id)
+endforeach()
