@@ -429,8 +429,6 @@ static int run_change(struct journal *journal, const struct journal_stamp *now, 
 static void give_numbers(struct journal *journal, struct letters *letters, const int64_t *numbers)
 {
     for (size_t i = 0; letters && i < letters->count; i++) {
-        if (!letters->items[i].kept)
-            continue;
         letters->items[i].number = numbers[i];
         journal->number = numbers[i] > journal->number ? numbers[i] : journal->number;
     }
