@@ -403,14 +403,17 @@ static struct error put_new(struct operations *ops, const struct operation *op,
                             struct letters *letters)
 {
     const struct journal_change change = { .op = op, .letters = letters };
-    struct error e;
+    struct error e = ERROR_OK;
 
     /* One that has ended and is not on disk has to get there first. */
     write_unsaved(ops);
     if (ops->has_active && !operation_has_ended(op))
         return error_make(ERROR_IN_AGENT, ERROR_STORAGE_FULL, 0,
                           "the end of the last switch cannot be written yet");
-    e = journal_write(ops->journal, &change);
+    if (!operation_has_ended(op))
+        e = journal_check(ops->journal);
+    if (!e.code)
+        e = journal_write(ops->journal, &change);
     if (!e.code && !operation_has_ended(op))
         set_active(ops, op);
     return e;

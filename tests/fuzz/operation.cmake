@@ -1,2 +1,1 @@
-lpm_fuzz(store LINK lpm_operation)
-lpm_fuzz(intent LINK lpm_operation)
+lpm_fuzz(journal_texts LINK lpm_operation)

@@ -19,6 +19,7 @@
 #include "agent/state/snapshot.h"
 #include "config/config.h"
 #include "tests/test.h"
+#include "tests/unit/temp_journal.h"
 
 /* The doors as they are, over real sockets, with the test in the worker's place. A client here is a
  * socket and bytes: what no library would send is what counts. */
@@ -56,6 +57,7 @@ static struct {
     struct bus *bus;
     struct state *state;
     struct reads *reads;
+    struct temp_journal temp;
     struct operations *operations;
     struct api *api;
     struct snapshot now;
@@ -109,7 +111,8 @@ static void wire(void)
     all.bus = bus_new();
     all.state = state_new();
     all.reads = reads_new();
-    all.operations = operations_new(all.bus, all.state);
+    temp_journal_init(&all.temp);
+    all.operations = operations_new(all.bus, all.state, all.temp.journal);
     reads_set_wake(all.reads, post, &all.read_came);
     operations_set_wake(all.operations, post, &all.operation_came);
     all.api = api_new(&all.config, all.state, all.operations, all.bus, all.reads);
@@ -151,6 +154,7 @@ static void unwire(void)
     api_stop(all.api);
     api_free(all.api);
     operations_free(all.operations);
+    temp_journal_done(&all.temp);
     reads_free(all.reads);
     state_free(all.state);
     bus_free(all.bus);
@@ -531,7 +535,7 @@ static void prefer_wait(void **state)
     assert_memory_equal(op.request.requester, "uid:", 4);
     /* Changes that are no end are no answer. */
     assert_true(operations_start(all.operations, op.id));
-    operations_enter(all.operations, op.id, PHASE_RESETTING);
+    operations_enter(all.operations, op.id, PHASE_RESETTING, NULL, false);
     expect(ask(OPERATOR, ENABLE "Idempotency-Key: k1\r\n" CLOSE), 202, "\"resetting\"");
     expect(ask(OPERATOR, ENABLE "Prefer: wait=5\r\n" CLOSE), 409, op.id);
     operations_end(all.operations, op.id, &end);

@@ -6,7 +6,9 @@ lpm_unit_test(limits LINK lpm_operation)
 lpm_unit_test(lock LINK lpm_operation)
 lpm_unit_test(page LINK lpm_operation)
 lpm_unit_test(operations SOURCES temp_journal.c LINK lpm_operation)
-target_link_options(operations_test PRIVATE -Wl,--wrap=clock_now_ms,--wrap=clock_utc_ms,--wrap=clock_is_set)
+target_link_options(
+    operations_test PRIVATE
+    -Wl,--wrap=clock_now_ms,--wrap=clock_utc_ms,--wrap=clock_is_set,--wrap=clock_boot_id,--wrap=journal_write)
 lpm_unit_test(journal_clock LINK lpm_operation)
 foreach(part journal journal_file)
     lpm_unit_test(${part} LINK lpm_operation)
