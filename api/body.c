@@ -76,13 +76,13 @@ bool body_is_holder(const char *text)
 static struct error get_lock_fields(const cJSON *json, struct operation_lock_request *lock)
 {
     static const char *const names[] = { "holder", "ttl_s", "reason" };
-    const char *holder = NULL, *reason = NULL;
+    const char *holder = "", *reason = "";
     bool has_ttl = false;
     struct error e = json_check_fields(json, names, ARRAY_LEN(names));
 
     if (!e.code)
         e = json_get_text(json, "holder", OPERATION_HOLDER_MAX, &holder);
-    if (!e.code && !(holder && body_is_holder(holder)))
+    if (!e.code && !body_is_holder(holder))
         e = error_field("holder", "1 to %d printable ASCII characters expected",
                         OPERATION_HOLDER_MAX);
     if (!e.code)
@@ -94,8 +94,7 @@ static struct error get_lock_fields(const cJSON *json, struct operation_lock_req
     if (e.code)
         return e;
     memcpy(lock->holder, holder, strlen(holder) + 1);
-    if (reason)
-        memcpy(lock->reason, reason, strlen(reason) + 1);
+    memcpy(lock->reason, reason, strlen(reason) + 1);
     return ERROR_OK;
 }
 

@@ -212,16 +212,26 @@ static bool says_same(const struct outbox_row *row, const struct outbox_message 
            (m->class != OUTBOX_OUTCOME || row->message.class == OUTBOX_OUTCOME);
 }
 
-/* A row has told more than `m`, or will tell the same. */
-static bool is_said(struct outbox *outbox, const struct outbox_message *m)
+/* A row that has told more than `m`, or will tell the same. NULL: none. */
+static struct outbox_row *find_said(struct outbox *outbox, const struct outbox_message *m)
 {
     if (!m->operation)
-        return false;
-    for (const struct outbox_row *r = *bucket_of(outbox, m); r; r = r->chain)
+        return NULL;
+    for (struct outbox_row *r = *bucket_of(outbox, m); r; r = r->chain)
         if (same_operation(&r->message, m) && same_topic(&r->message, m) &&
             (r->message.rev > m->rev || says_same(r, m)))
-            return true;
-    return false;
+            return r;
+    return NULL;
+}
+
+/* It may be told once more only because the disk has taken it meanwhile. */
+static void take_letter(struct outbox *outbox, struct outbox_row *row,
+                        const struct outbox_message *m)
+{
+    if (!row->message.letter && row->message.rev == m->rev)
+        row->message.letter = m->letter;
+    else
+        note_done(outbox, m->letter);
 }
 
 static void remove_replaced(struct outbox *outbox, const struct outbox_message *by)
@@ -316,8 +326,10 @@ static bool has_to_wait_on_disk(const struct outbox *outbox, const struct outbox
 
 bool outbox_put(struct outbox *outbox, const struct outbox_message *message)
 {
-    if (is_said(outbox, message)) {
-        note_done(outbox, message->letter);
+    struct outbox_row *said = find_said(outbox, message);
+
+    if (said) {
+        take_letter(outbox, said, message);
         return true;
     }
     if (!has_to_wait_on_disk(outbox, message) && add(outbox, message))

@@ -137,7 +137,7 @@ static struct error ask_for_hints(struct modem *modem)
     return e;
 }
 
-/* What a modem that started over has forgotten. */
+/* What a modem that started over has forgotten; some keep their radio as it was. */
 static struct error say_settings(struct modem *modem)
 {
     struct error e = switch_echo_off(modem);
@@ -145,6 +145,8 @@ static struct error say_settings(struct modem *modem)
         e = modem_try(modem, "AT+CMEE=1", MODEM_PLAIN_MS);
     if (!e.code)
         e = ask_for_hints(modem);
+    if (!e.code)
+        e = look_at_radio(modem);
     modem->settings_lost = e.code != ERROR_NONE;
     return e;
 }

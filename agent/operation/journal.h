@@ -14,8 +14,8 @@
  * `state_dir`/journal.db (WAL, synchronous FULL: one fsync a commit). Any thread: one lock, the one
  * under which I/O is done, and nothing is called back under it.
  *
- * A file that is corrupt is set aside under a dated name and a new one begun. Where the disk is
- * full, read-only or away, writes fail with ERROR_STORAGE_FULL, reads give what there is, and the next
+ * A file that is corrupt is set aside under a dated name and a new one begun; the newest few of those
+ * are kept. The end of a switch that runs has some space reserved. Where the disk is full, read-only or away, writes fail with ERROR_STORAGE_FULL, reads give what there is, and the next
  * write tries again: nothing needs a restart. Ages are counted on a clock of the journal's own, which
  * goes on over restarts and which no correction of the wall clock moves. */
 
@@ -33,14 +33,15 @@ struct journal *journal_new(const char *state_dir);
 /* Writes what was put off, and closes. */
 void journal_free(struct journal *journal);
 
-/* The file was not there, or was set aside: whatever ran before is not known. */
+/* The file was not there, cannot be read, or was set aside: whatever ran before is not known. */
 bool journal_began_empty(const struct journal *journal);
 /* ERROR_NONE: the last write went through, or none was tried. A tick of a second or more between two
  * calls tries again after a failure. */
 struct error journal_check(struct journal *journal);
 
 struct journal_news {
-    /* "set-aside" (a corrupt file; `detail` its new name), "storage-full" (writes fail; `detail`
+    /* "set-aside" (a corrupt file, or a newer agent's: `detail` is its new name, that of a newer one
+     * begins with journal.db.newer; or "the file was removed"), "storage-full" (writes fail; `detail`
      * why), "recovered" (they go through again). */
     const char *what;
     char detail[160];
@@ -122,7 +123,7 @@ size_t journal_load_letters(struct journal *journal, int64_t after, size_t cap, 
 
 /* --- small values --- */
 
-/* With an fsync; `value` NULL: removed. ERROR_STORAGE_FULL. */
+/* With an fsync; `value` NULL: removed. ERROR_STORAGE_FULL; ERROR_INTERNAL: it is too long. */
 MUST_CHECK struct error journal_put_value(struct journal *journal, const char *key,
                                           const char *value);
 /* Gives (free); NULL: there is none. */

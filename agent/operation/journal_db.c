@@ -1,6 +1,7 @@
 #include "agent/operation/journal_db.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -63,17 +64,17 @@ bool journal_db_is_corrupt(int rc)
     return (rc & 0xFF) == SQLITE_CORRUPT || (rc & 0xFF) == SQLITE_NOTADB;
 }
 
-int journal_db_failed(struct journal_db *db, int rc)
+void journal_db_failed(struct journal_db *db, int rc)
 {
     int primary = rc & 0xFF;
 
-    /* SQLite keeps errno for these only, and never takes it back. */
-    if (db->handle && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN))
+    /* SQLite keeps the cause of what fails while it opens a file, not of a commit. */
+    db->cause = 0;
+    if (primary == SQLITE_IOERR)
+        db->cause = errno;
+    else if (primary == SQLITE_CANTOPEN && db->handle)
         db->cause = sqlite3_system_errno(db->handle);
-    else if (db->handle)
-        db->cause = 0;
     db->no_space = primary == SQLITE_FULL || db->cause == ENOSPC || db->cause == EDQUOT;
-    return rc;
 }
 
 struct error journal_db_error(const struct journal_db *db, int rc)
@@ -192,6 +193,7 @@ int journal_db_open(struct journal_db *db, int *ret_version)
     int rc;
 
     journal_db_close(db);
+    errno = 0;
     rc = make_file(db);
     if (rc != SQLITE_OK)
         return rc;
@@ -203,7 +205,7 @@ int journal_db_open(struct journal_db *db, int *ret_version)
         rc = journal_schema_bring_up(db->handle, &version);
     if (rc == SQLITE_OK)
         rc = keep_identity(db);
-    (void)journal_db_failed(db, rc);
+    journal_db_failed(db, rc);
     if (rc != SQLITE_OK || version > JOURNAL_SCHEMA)
         journal_db_close(db);
     if (rc == SQLITE_OK)
@@ -329,6 +331,58 @@ bool journal_db_set_aside(struct journal_db *db, const char *why,
     return true;
 }
 
+/* A name of ours, without those of what is beside it. */
+static bool is_corrupt_one(const char *name)
+{
+    static const char begin[] = "journal.db.corrupt-";
+    size_t len = strlen(name);
+
+    return strncmp(name, begin, sizeof begin - 1) == 0 && len <= JOURNAL_DB_NAME_MAX &&
+           strcmp(name + len - 4, "-wal") != 0 && strcmp(name + len - 4, "-shm") != 0;
+}
+
+/* How many there are, and the oldest by its name that is not `newest`. */
+static size_t count_corrupt(const struct journal_db *db, const char *newest,
+                            char ret_oldest[JOURNAL_DB_NAME_MAX + 1])
+{
+    DIR *directory = opendir(db->dir);
+    struct dirent *entry;
+    size_t count = 0;
+
+    ret_oldest[0] = '\0';
+    while (directory && (entry = readdir(directory))) {
+        if (!is_corrupt_one(entry->d_name))
+            continue;
+        count++;
+        if (strcmp(entry->d_name, newest) != 0 &&
+            (!ret_oldest[0] || strcmp(entry->d_name, ret_oldest) < 0))
+            (void)snprintf(ret_oldest, JOURNAL_DB_NAME_MAX + 1, "%.63s", entry->d_name);
+    }
+    if (directory)
+        (void)closedir(directory);
+    return count;
+}
+
+static bool remove_aside(const struct journal_db *db, const char *name, const char *end)
+{
+    char path[PATH_MAX_LEN];
+
+    (void)snprintf(path, sizeof path, "%s/%s%s", db->dir, name, end);
+    return unlink(path) == 0;
+}
+
+void journal_db_drop_old(const struct journal_db *db, const char *newest)
+{
+    char oldest[JOURNAL_DB_NAME_MAX + 1];
+
+    while (count_corrupt(db, newest, oldest) > JOURNAL_DB_ASIDE) {
+        (void)remove_aside(db, oldest, "-wal");
+        (void)remove_aside(db, oldest, "-shm");
+        if (!remove_aside(db, oldest, ""))
+            return;
+    }
+}
+
 /* --- the reserve --- */
 
 static void reserve_path(const struct journal_db *db, char ret[PATH_MAX_LEN])
@@ -346,6 +400,7 @@ bool journal_db_fill_reserve(const struct journal_db *db)
     if (fd < 0)
         return false;
     /* Not synced: should the power take it, it is made again at the start. */
+    (void)fchmod(fd, 0600);
     wrong = posix_fallocate(fd, 0, RESERVE_BYTES);
     (void)close(fd);
     if (wrong)

@@ -49,16 +49,22 @@ void journal_db_close(struct journal_db *db);
 void journal_db_abandon(struct journal_db *db);
 /* The file is still the one at its path. */
 bool journal_db_is_there(const struct journal_db *db);
+/* Corrupt ones that are kept; a failing disk must not fill itself with them. */
+enum { JOURNAL_DB_ASIDE = 4 };
+
 /* Closes it and gives it the name journal.db.`why`-20261123T200129Z, with what belongs to it. False:
  * it cannot be renamed. */
 bool journal_db_set_aside(struct journal_db *db, const char *why,
                           char ret_name[JOURNAL_DB_NAME_MAX + 1]);
+/* Removes the oldest of more than JOURNAL_DB_ASIDE corrupt ones, but not `newest`. */
+void journal_db_drop_old(const struct journal_db *db, const char *newest);
+
 /* "This is no journal" among the result codes. */
 bool journal_db_is_corrupt(int rc);
 /* ERROR_STORAGE_FULL for a person. */
 struct error journal_db_error(const struct journal_db *db, int rc);
-/* Remembers why it failed, for the two above; `rc` again. */
-int journal_db_failed(struct journal_db *db, int rc);
+/* Remembers why it failed, for what is above; errno is that of the call that did. */
+void journal_db_failed(struct journal_db *db, int rc);
 
 /* Space that is kept for the end of a switch that runs: a file beside the journal. True: it is there
  * (now). */

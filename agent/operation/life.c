@@ -65,7 +65,6 @@ void life_end(struct operation *op, const struct operation_end *end)
     op->blackout_ms = end->blackout_ms;
     op->verified = end->verified;
     op->problem.cause = end->error.code == ERROR_STRANDED ? end->cause : ERROR_NONE;
-    close_phase(op, clock_now_ms());
     if (end->rolled_back)
         op->phase = PHASE_ROLLED_BACK;
     else if (!end->error.code && end->changed)

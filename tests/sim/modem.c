@@ -31,6 +31,8 @@ static void read_card(struct sim *sim)
     m->sim = sim->scn.card.present ? SIM_READY : SIM_ABSENT;
     if (m->sim == SIM_ABSENT)
         p = NULL;
+    else if (m->keeps_card)
+        return;
     text_copy(m->iccid, sizeof(m->iccid), p ? p->iccid : "");
     text_copy(m->imsi, sizeof(m->imsi), p ? p->imsi : "");
 }
@@ -95,6 +97,13 @@ bool modem_sim_locked(const struct sim *sim)
     int i = card_find_iccid(&sim->scn.card, sim->modem.iccid);
 
     return i >= 0 && sim->scn.card.profiles[i].network.sim_lock;
+}
+
+int modem_sim_lock_cme(const struct sim *sim)
+{
+    int i = card_find_iccid(&sim->scn.card, sim->modem.iccid);
+
+    return modem_sim_locked(sim) ? sim->scn.card.profiles[i].network.sim_lock_cme : -1;
 }
 
 bool modem_can_register(const struct sim *sim)
@@ -406,6 +415,15 @@ static const char *cme_text(int code)
                   { 14, "SIM busy" },
                   { 22, "not found" },
                   { 30, "no network service" },
+                  { 40, "network personalization PIN required" },
+                  { 41, "network personalization PUK required" },
+                  { 42, "network subset personalization PIN required" },
+                  { 43, "network subset personalization PUK required" },
+                  { 44, "service provider personalization PIN required" },
+                  { 45, "service provider personalization PUK required" },
+                  { 46, "corporate personalization PIN required" },
+                  { 47, "corporate personalization PUK required" },
+                  { 48, "hidden key required" },
                   { 100, "unknown" } };
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -626,7 +644,7 @@ static void card_ready(struct sim *sim, int arg)
     (void)arg;
     card_reset(&sim->card);
     read_card(sim);
-    if (sim->modem.sim == SIM_READY) {
+    if (sim->modem.sim == SIM_READY && modem_sim_lock_cme(sim) < 0) {
         char line[64];
 
         snprintf(line, sizeof(line), "+CPIN: %s",
@@ -640,8 +658,9 @@ static void card_ready(struct sim *sim, int arg)
 }
 
 /* Channels are gone, the card is read again after a while. */
-static void restart_card(struct sim *sim, int busy_ms)
+static void restart_card(struct sim *sim, int busy_ms, bool keeps_card)
 {
+    sim->modem.keeps_card = keeps_card;
     card_reset(&sim->card);
     memset(sim->modem.handles, 0, sizeof(sim->modem.handles));
     net_stop(sim);
@@ -658,7 +677,7 @@ static void refresh_now(struct sim *sim, int arg)
     record_count(&sim->record, "refresh");
     record_trace(&sim->record, "-", "REFRESH", 7);
     modem_urc(sim, "+CPIN: NOT READY");
-    restart_card(sim, sim->scn.modem.refresh_ms);
+    restart_card(sim, sim->scn.modem.refresh_ms, false);
     if (sim->scn.modem.vanish_on_refresh_ms)
         timer_set(vanish_timer, sim->scn.modem.vanish_on_refresh_ms, READ_ANSWER_MS);
 }
@@ -675,7 +694,8 @@ static void boot_done(struct sim *sim, int arg)
 {
     (void)arg;
     modem_urc(sim, "RDY");
-    restart_card(sim, sim->scn.modem.cpin_busy_ms);
+    restart_card(sim, sim->scn.modem.cpin_busy_ms,
+                 !sim->scn.modem.reboot_refresh && sim->modem.iccid[0]);
 }
 
 void modem_reboot(struct sim *sim)
@@ -717,7 +737,7 @@ bool modem_set_cfun(struct sim *sim, int level)
             m->after.vanish_ms = sim->scn.modem.vanish_on_cfun_ms;
     } else if (sim->scn.modem.cfun_refresh) {
         timer_cancel(card_ready, 0);
-        restart_card(sim, sim->scn.modem.cpin_busy_ms);
+        restart_card(sim, sim->scn.modem.cpin_busy_ms, false);
     } else {
         net_start(sim);
     }

@@ -36,6 +36,8 @@ struct modem {
     char cops_plmn[16];
     int creg_n, cgreg_n, cereg_n, c5greg_n;
     enum sim_state sim;
+    /* It starts over and reads nothing anew. */
+    bool keeps_card;
     /* What it works with; the card may have switched meanwhile. Empty: nothing. */
     char iccid[24], imsi[20];
     struct context contexts[MAX_CONTEXTS + 1];
@@ -109,6 +111,8 @@ void modem_card_event(void *owner, enum card_event event);
 bool modem_can_register(const struct sim *sim);
 /* The profile in use is locked out. */
 bool modem_sim_locked(const struct sim *sim);
+/* And this is what +CPIN? says to that, as a CME code; -1: a line. */
+int modem_sim_lock_cme(const struct sim *sim);
 void modem_tell_registration(struct sim *sim);
 const char *modem_apn(const struct sim *sim);
 

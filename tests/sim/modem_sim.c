@@ -309,7 +309,7 @@ int at_cimi(struct sim *sim, enum at_kind kind, const char *args)
     if (refusal != ANS_OK)
         return refusal;
     if (modem_sim_locked(sim))
-        return 5;
+        return modem_sim_lock_cme(sim) >= 0 ? modem_sim_lock_cme(sim) : 5;
     if (strcmp(cpin, "READY") != 0)
         return strstr(cpin, "PUK") ? 12 : 11;
     if (!sim->modem.imsi[0])
@@ -327,6 +327,8 @@ int at_cpin(struct sim *sim, enum at_kind kind, const char *args)
         return ANS_ERROR;
     if (refusal != ANS_OK)
         return refusal;
+    if (modem_sim_lock_cme(sim) >= 0)
+        return modem_sim_lock_cme(sim);
     modem_line(sim, "+CPIN: %s", modem_sim_locked(sim) ? "PH-NET PIN" : sim->scn.modem.cpin);
     return ANS_OK;
 }

@@ -45,6 +45,21 @@ static bool apn_fits(const struct sim *sim)
     return !*wanted || !strcasecmp(wanted, modem_apn(sim));
 }
 
+static bool auth_fits(const struct sim *sim)
+{
+    const struct network_scn *network = sim->net.network;
+    const struct context *c = &sim->modem.contexts[1];
+
+    return !*network->auth_user || (c->auth && !strcmp(c->user, network->auth_user) &&
+                                    !strcmp(c->password, network->auth_password));
+}
+
+/* What the network says to context 1 at an attach. */
+static bool gets_address(const struct sim *sim)
+{
+    return sim->net.network->address[0] && apn_fits(sim) && auth_fits(sim);
+}
+
 bool net_registered(const struct sim *sim)
 {
     return sim->net.stat == STAT_HOME || sim->net.stat == STAT_ROAMING;
@@ -59,7 +74,7 @@ static void attach_timer(struct sim *sim, int arg)
 {
     (void)arg;
     if (net_registered(sim) && sim->net.network->attach && sim->modem.attach_wanted)
-        set_data(sim, true, apn_fits(sim));
+        set_data(sim, true, gets_address(sim));
 }
 
 static void register_timer(struct sim *sim, int arg)
@@ -103,6 +118,12 @@ void net_start(struct sim *sim)
     timer_set(register_timer, 0, net->network->delay_ms);
 }
 
+static bool wishes_differ(const struct network_scn *a, const struct network_scn *b)
+{
+    return strcmp(a->apn, b->apn) != 0 || strcmp(a->auth_user, b->auth_user) != 0 ||
+           strcmp(a->auth_password, b->auth_password) != 0 || !*a->address != !*b->address;
+}
+
 /* Something about the network in use changed while we are on it: lose or find service the way a
  * device would see it, without starting the card over. */
 void net_review(struct sim *sim)
@@ -129,8 +150,8 @@ void net_review(struct sim *sim)
         set_data(sim, false, false);
     } else if (!before.attach && net->network->attach && net_registered(sim)) {
         timer_set(attach_timer, 0, net->network->attach_delay_ms);
-    } else if (strcmp(before.apn, net->network->apn) != 0 && net->attached) {
-        set_data(sim, true, apn_fits(sim));
+    } else if (wishes_differ(&before, net->network) && net->attached) {
+        set_data(sim, true, gets_address(sim));
     }
 }
 
@@ -141,7 +162,7 @@ bool net_attach(struct sim *sim)
         return false;
     timer_cancel(attach_timer, 0);
     if (!sim->net.attached)
-        set_data(sim, true, apn_fits(sim));
+        set_data(sim, true, gets_address(sim));
     return true;
 }
 
@@ -156,6 +177,6 @@ bool net_activate(struct sim *sim, bool up)
 {
     if (!sim->net.attached)
         return !up;
-    set_data(sim, true, up && apn_fits(sim));
+    set_data(sim, true, up && gets_address(sim));
     return !up || sim->net.context;
 }

@@ -47,7 +47,9 @@ struct network_scn {
     char address[64];
     /* Empty: any will do. */
     char apn[64];
+    char auth_user[64], auth_password[64];
     bool sim_lock;
+    int sim_lock_cme;
 };
 
 struct profile_scn {
@@ -100,7 +102,7 @@ struct modem_scn {
     int latency_ms, apdu_latency_ms, byte_delay_ms, baud, peace_ms, answers_previous_over;
     int refresh, refresh_ms, refresh_delay_ms, vanish_on_refresh_ms, vanish_on_cfun_ms;
     int reboot_ms, cpin_busy_ms;
-    bool cfun_refresh;
+    bool cfun_refresh, reboot_refresh;
     int ccid_command, ccid_style;
     bool cesq, csq, c5greg, cereg, cgreg, creg, crsm;
     char cpin[24];

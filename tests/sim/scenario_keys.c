@@ -26,9 +26,12 @@ static const struct key network_keys[] = {
     DB(network_scn, sinr, "12", "dB; null: not known"),
     B(network_scn, attach, "true", "whether data service is granted"),
     MS(network_scn, attach_delay_ms, "100", "from registration to attached with an address"),
-    T(network_scn, address, "10.11.12.13", "the address that the context gets"),
+    T(network_scn, address, "10.11.12.13", "the address that the context gets; empty: none, attached as it is"),
     T(network_scn, apn, "", "the APN it wants in context 1; null: any. With another one there is no address"),
+    T(network_scn, auth_user, "", "the user that it wants by CGAUTH, PAP or CHAP; empty: any or none. With another one there is no address"),
+    T(network_scn, auth_password, "", "and the password"),
     B(network_scn, sim_lock, "false", "the modem is locked against this profile: +CPIN: PH-NET PIN, +CME ERROR: 5"),
+    I(network_scn, sim_lock_cme, -1, 48, "-1", "with sim_lock: +CPIN? answers +CME ERROR with this instead, 40 to 48; -1: it does not"),
     END
 };
 
@@ -137,6 +140,7 @@ static const struct key modem_keys[] = {
     MS(modem_scn, vanish_on_cfun_ms, "0", "the port goes away that long at AT+CFUN=0; 0: it stays"),
     MS(modem_scn, reboot_ms, "1000", "how long the port is away at a reboot; 0: it stays"),
     B(modem_scn, cfun_refresh, "true", "AT+CFUN=0 or 4, then 1, re-reads the card"),
+    B(modem_scn, reboot_refresh, "true", "a reboot re-reads the card; false: it goes on with what it had read, whatever is done"),
     MS(modem_scn, cpin_busy_ms, "0", "+CME ERROR: 14 for that long after a reboot or a CFUN cycle"),
     C(modem_scn, ccid_command, "ccid|qccid|iccid|none", "ccid", "which of +CCID, +QCCID, +ICCID is there"),
     C(modem_scn, ccid_style, "prefix|bare|quoted|padF", "prefix", "+CCID: 89…; 89…; +CCID: \"89…\"; +CCID: 89…F up to 20 digits"),

@@ -421,6 +421,125 @@ def test_apn_decides_on_data(start):
     assert sim.at("AT+CGPADDR")[0] == '+CGPADDR: 1,"10.11.12.13"'
 
 
+NEEDS = [
+    ("the wrong user", {"auth_user": "iot", "auth_password": "s3"}, 'AT+CGAUTH=1,1,"io","s3"', False),
+    ("the wrong password", {"auth_user": "iot", "auth_password": "s3"}, 'AT+CGAUTH=1,2,"iot","s4"', False),
+    ("another context's", {"auth_user": "iot", "auth_password": "s3"}, 'AT+CGAUTH=2,1,"iot","s3"', False),
+    ("PAP", {"auth_user": "iot", "auth_password": "s3"}, 'AT+CGAUTH=1,1,"iot","s3"', True),
+    ("CHAP", {"auth_user": "iot", "auth_password": "s3"}, 'AT+CGAUTH=1,2,"iot","s3"', True),
+    ("a user without need", {}, 'AT+CGAUTH=1,1,"iot","s3"', True),
+    ("no address at all", {"address": ""}, 'AT+CGAUTH=1,0', False),
+]
+
+
+@pytest.mark.parametrize("again", ["AT+CGATT=0 AT+CGATT=1", "AT+CFUN=4 AT+CFUN=1"])
+@pytest.mark.parametrize("what,network,command,data", NEEDS, ids=[row[0] for row in NEEDS])
+def test_what_data_needs(start, what, network, command, data, again):
+    sim = start(card__profiles__0__network={"apn": "iot.example", "delay_ms": 50, **network})
+    sim.wait(registration="home")
+    assert sim.at('AT+CGDCONT=1,"IP","IOT.example"') == ["OK"]
+    assert sim.at(command) == ["OK"]
+    assert not sim.state()["modem"]["data"]
+    for line in again.split():
+        assert sim.at(line)[-1] == "OK"
+    sim.wait(registration="home")
+    if data:
+        sim.wait(data=True)
+    time.sleep(0.3)
+    assert sim.at("AT+CGATT?")[0] == "+CGATT: 1"
+    assert sim.state()["modem"]["data"] == data
+    shown = "10.11.12.13" if data else "0.0.0.0"
+    assert sim.at("AT+CGPADDR=1")[0] == f'+CGPADDR: 1,"{shown}"'
+
+
+@pytest.mark.parametrize("code", [-1, 40, 48])
+def test_a_lock_shows_once_the_profile_is_in_use(start, code):
+    sim = start("guide.json", modem__cme=1, card__profiles__1__network={"sim_lock": True, "sim_lock_cme": code})
+    sim.wait(registration="home")
+    assert sim.at("AT+CPIN?")[0] == "+CPIN: READY"
+    sim.control("switch", iccid=BETA)
+    sim.wait(iccid=BETA, registration="idle")
+    sim.read(timeout=0.05)
+    if code < 0:
+        assert sim.at("AT+CPIN?") == ["+CPIN: PH-NET PIN", "OK"]
+        assert sim.at("AT+CIMI") == ["+CME ERROR: 5"]
+    else:
+        assert sim.at("AT+CPIN?") == sim.at("AT+CIMI") == [f"+CME ERROR: {code}"]
+    enable(sim, AID_ALPHA)  # the card can still be spoken to
+    sim.wait(iccid=ALPHA, registration="home")
+
+
+# What makes a modem notice that ignores REFRESH: nothing, CFUN 4 and 1, a reboot.
+STUBBORN = [(True, True, "cfun"), (False, True, "reboot"), (False, False, "never")]
+
+
+@pytest.mark.parametrize("cfun,reboot,notices", STUBBORN, ids=[row[2] for row in STUBBORN])
+def test_stubborn_modems(start, cfun, reboot, notices):
+    sim = start("refresh-ignored.json", modem__cfun_refresh=cfun, modem__reboot_refresh=reboot, modem__reboot_ms=0)
+    sim.wait(registration="home")
+    enable(sim)
+    time.sleep(0.4)
+    assert sim.at("AT+CCID")[0] == "+CCID: " + ALPHA
+    for line in ("AT+CFUN=4", "AT+CFUN=1"):
+        assert sim.at(line)[-1] == "OK"
+    sim.wait(registration="home")
+    sim.read(timeout=0.1)
+    assert sim.at("AT+CCID")[0] == "+CCID: " + (BETA if notices == "cfun" else ALPHA)
+    assert sim.at("AT+CRESET")[0] == "OK"
+    sim.wait(registration="idle")
+    sim.wait(registration="home")
+    sim.read(timeout=0.1)
+    sim.at("ATE0")
+    assert sim.at("AT+CCID")[-2] == "+CCID: " + (ALPHA if notices == "never" else BETA)
+    assert sim.state()["card"]["enabled"] == BETA
+
+
+@pytest.mark.parametrize("level", [0, 4])
+def test_radio_off_at_the_start(start, level):
+    sim = start(modem__cfun=level)
+    time.sleep(0.6)
+    assert sim.at("AT+CFUN?")[0] == f"+CFUN: {level}"
+    assert sim.state()["modem"]["registration"] == "idle"
+    assert sim.at("AT+CFUN=1")[-1] == "OK"
+    sim.wait(registration="home", data=True)
+
+
+# An ENABLE that does not end well, and what the card did.
+ODD_ENABLES = [
+    ("6F00 in vain", {"where": "card", "match": "enable", "sw": "6F00"}, b"6F00", False),
+    ("6F00 with effect", {"where": "card", "match": "enable", "sw": "6F00", "take_effect": True}, b"6F00", True),
+    ("late", {"where": "modem", "match": "AT+CSIM=42", "action": "late", "delay_ms": 400}, b"", True),
+    ("silent in vain", {"where": "modem", "match": "AT+CSIM=42", "action": "silent"}, b"", False),
+    ("silent with effect", {"where": "modem", "match": "AT+CSIM=42", "action": "silent", "execute": True}, b"", True),
+    ("gone in vain", {"where": "modem", "match": "AT+CSIM=42", "action": "vanish", "delay_ms": 60000}, b"<gone>", False),
+    ("gone with effect",
+     {"where": "modem", "match": "AT+CSIM=42", "action": "vanish", "delay_ms": 60000, "execute": True}, b"<gone>", True),
+]
+
+
+@pytest.mark.parametrize("what,fault,heard,effect", ODD_ENABLES, ids=[row[0] for row in ODD_ENABLES])
+def test_odd_enables(start, what, fault, heard, effect):
+    sim = start(modem__refresh="enable")
+    target = sim.state()["port"]["target"]
+    assert sim.control("fault", **fault)["ok"]
+    sim.select()
+    os.write(sim.fd, f'AT+CSIM=42,"8101000010{AID_BETA}"\r'.encode())
+    got = sim.read(timeout=0.3)
+    assert heard in got and (heard or b"OK" not in got)
+    assert sim.state()["card"]["enabled"] == (BETA if effect else ALPHA)
+    if heard == b"<gone>":
+        time.sleep(0.3)
+        assert sim.state()["port"]["target"] == "" and not os.path.lexists(sim.link)
+        sim.close()
+        sim.control("return")
+        sim.open()
+        assert sim.state()["port"]["target"] not in ("", target)
+    if effect:
+        sim.wait(iccid=BETA, registration="home")
+        sim.read(timeout=0.3)
+    assert sim.at("AT+CCID")[-2] == "+CCID: " + (BETA if effect else ALPHA)
+
+
 def test_sim_lock_and_pin(start):
     sim = start(modem__cme=1, card__profiles__0__network={"sim_lock": True})
     assert sim.at("AT+CPIN?") == ["+CPIN: PH-NET PIN", "OK"]

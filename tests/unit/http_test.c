@@ -19,12 +19,14 @@
 #include "agent/state/snapshot.h"
 #include "config/config.h"
 #include "tests/test.h"
+#include "tests/unit/temp_journal.h"
 
 /* The doors as they are, over real sockets, with the test in the worker's place. A client here is a
  * socket and bytes: what no library would send is what counts. */
 
 #define B "8949001312170061988"
 #define ENABLE "POST /v1/profiles/" B "/enable HTTP/1.1\r\nHost: lpm\r\n"
+#define LOCK "/v1/locks/switch HTTP/1.1\r\nHost: lpm\r\n"
 #define CLOSE "Connection: close\r\n\r\n"
 
 enum { READERS = 24, ANSWER_MAX = 64 * 1024 };
@@ -56,6 +58,7 @@ static struct {
     struct bus *bus;
     struct state *state;
     struct reads *reads;
+    struct temp_journal temp;
     struct operations *operations;
     struct api *api;
     struct snapshot now;
@@ -109,10 +112,11 @@ static void wire(void)
     all.bus = bus_new();
     all.state = state_new();
     all.reads = reads_new();
-    all.operations = operations_new(all.bus, all.state);
+    temp_journal_init(&all.temp);
+    all.operations = operations_new(all.bus, all.state, all.temp.journal);
     reads_set_wake(all.reads, post, &all.read_came);
     operations_set_wake(all.operations, post, &all.operation_came);
-    all.api = api_new(&all.config, all.state, all.operations, all.bus, all.reads);
+    all.api = api_new(&all.config, all.state, all.operations, all.temp.journal, all.bus, all.reads);
     assert_non_null(all.api);
 }
 
@@ -151,6 +155,7 @@ static void unwire(void)
     api_stop(all.api);
     api_free(all.api);
     operations_free(all.operations);
+    temp_journal_done(&all.temp);
     reads_free(all.reads);
     state_free(all.state);
     bus_free(all.bus);
@@ -295,6 +300,13 @@ static const struct {
     { "another version", OPERATOR, TEXT("GET /v1/eid HTTP/2.0\r\n" CLOSE), 505, NULL },
     { "TLS", OPERATOR, TEXT("\x16\x03\x01\x02\x00\x01\x00\r\n\r\n"), 0, NULL },
     { "a space first", OPERATOR, TEXT(" /v1/eid HTTP/1.1\r\n" CLOSE), 0, NULL },
+
+    { "a PUT", OPERATOR, TEXT("PUT " LOCK "Content-Type: application/json\r\nContent-Length: 24\r\n" CLOSE "{\"holder\":\"a\",\"ttl_s\":9}"), 200, "\"holder\":\"a\"" },
+    { "a viewer's PUT", VIEWER, TEXT("PUT " LOCK "Content-Length: 0\r\n" CLOSE), 403, "\"forbidden\"" },
+    { "what was PUT", VIEWER, TEXT("GET " LOCK CLOSE), 200, "\"holder\":\"a\"" },
+    { "a DELETE", OPERATOR, TEXT("DELETE /v1/locks/switch?holder=a HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 204, "nosniff\r\n\r\n" },
+    { "what was DELETEd", VIEWER, TEXT("GET " LOCK CLOSE), 404, "\"not-found\"" },
+    { "neither PUT nor DELETE", OPERATOR, TEXT("PATCH " LOCK CLOSE), 405, "Allow: GET, HEAD, PUT, DELETE\r\n" },
 
     { "no media type", OPERATOR, TEXT(ENABLE "Content-Length: 2\r\nConnection: close\r\n\r\n{}"), 415, NULL },
     { "a bad body", OPERATOR, TEXT(ENABLE "Content-Type: application/json\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{\"x\":1.0}"), 400, "\"field\":\"x\"" },
@@ -531,7 +543,7 @@ static void prefer_wait(void **state)
     assert_memory_equal(op.request.requester, "uid:", 4);
     /* Changes that are no end are no answer. */
     assert_true(operations_start(all.operations, op.id));
-    operations_enter(all.operations, op.id, PHASE_RESETTING);
+    operations_enter(all.operations, op.id, PHASE_RESETTING, NULL, false);
     expect(ask(OPERATOR, ENABLE "Idempotency-Key: k1\r\n" CLOSE), 202, "\"resetting\"");
     expect(ask(OPERATOR, ENABLE "Prefer: wait=5\r\n" CLOSE), 409, op.id);
     operations_end(all.operations, op.id, &end);

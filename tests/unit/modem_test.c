@@ -249,7 +249,13 @@ static void lines_unasked_become_events(void **state)
     assert_string_equal(peer.heard, "");
     assert_ok(modem_check_sim(modem));
     assert_non_null(strstr(peer.heard, "ATE0 AT+CMEE=1 AT+COPS=3,2 "));
-    assert_non_null(strstr(peer.heard, "AT+CPIN? "));
+    assert_non_null(strstr(peer.heard, "AT+CFUN? AT+CPIN? "));
+    peer.heard[0] = '\0';
+    peer.answers[CFUN].answer = "\r\n+CFUN: 4\r\n\r\nOK\r\n";
+    say("\r\nRDY\r\n");
+    idle_for(modem, MODEM_EVENT_RESTARTED, 3);
+    assert_ok(modem_check_sim(modem));
+    assert_non_null(strstr(peer.heard, "AT+CFUN? AT+CFUN=1 AT+CPIN? "));
     end(modem);
 }
 

@@ -3,11 +3,15 @@
 
 #include <poll.h>
 #include <semaphore.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/operation/intent.h"
+#include "agent/operation/journal.h"
 #include "agent/operation/operations.h"
+#include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
 #include "agent/state/snapshot.h"
@@ -15,8 +19,8 @@
 #include "mqtt/link.h"
 #include "tests/unit/mqtt_peer.h"
 
-/* The whole MQTT door against a real broker; operations, reads, state and bus are the real ones,
- * the test plays the worker. */
+/* The whole MQTT door against a real broker; operations, journal, reads, state and bus are the real
+ * ones, the test plays the worker. */
 
 #define P "esim/v1/gw-1"
 
@@ -31,9 +35,12 @@ struct agent {
     struct state *state;
     struct operations *operations;
     struct reads *reads;
+    struct journal *journal;
+    struct broker *broker;
     struct mqtt *mqtt;
     struct snapshot now;
     sem_t woken; /* the worker would wake */
+    sem_t facts; /* of the broker, there are new ones */
 };
 
 static void on_wake(void *ctx)
@@ -41,13 +48,35 @@ static void on_wake(void *ctx)
     sem_post(&((struct agent *)ctx)->woken);
 }
 
-static void await_wake(struct agent *agent)
+static void on_facts(void *ctx)
+{
+    sem_post(&((struct agent *)ctx)->facts);
+}
+
+static void await(sem_t *what)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += PEER_WAIT_MS / 1000;
-    assert_int_equal(sem_timedwait(&agent->woken, &until), 0);
+    assert_int_equal(sem_timedwait(what, &until), 0);
+}
+
+static void await_wake(struct agent *agent)
+{
+    await(&agent->woken);
+}
+
+/* Until the broker has accepted a connection that was begun at `begun_ms` or later. */
+static struct broker_facts await_accepted(struct agent *agent, int64_t begun_ms)
+{
+    struct broker_facts facts = broker_facts(agent->broker);
+
+    while (!facts.online || facts.accepted_begun_ms < begun_ms) {
+        await(&agent->facts);
+        facts = broker_facts(agent->broker);
+    }
+    return facts;
 }
 
 static void set_profile(struct profile *row, const char *iccid, uint8_t last, bool enabled)
@@ -77,7 +106,8 @@ static void set_ready(struct agent *agent)
     assert_ok(state_publish(agent->state, &agent->now));
 }
 
-static void agent_make(struct agent *agent, int port, const char *dir)
+/* Tries to connect again within `reconnect_s`. */
+static void agent_make_slow(struct agent *agent, int port, const char *dir, int reconnect_s)
 {
     static char uri[64], state_dir[PEER_DIR_MAX], device_id[] = "gw-1", prefix[] = "esim/v1",
                                                   client_id[] = "lpm-gw-1";
@@ -93,22 +123,38 @@ static void agent_make(struct agent *agent, int port, const char *dir)
     agent->config.mqtt.keepalive_s = 300;
     agent->config.mqtt.session_expiry_s = 3600;
     agent->config.mqtt.will_delay_s = 0;
-    agent->config.mqtt.reconnect_min_s = 1;
-    agent->config.mqtt.reconnect_max_s = 2;
+    agent->config.mqtt.reconnect_min_s = reconnect_s;
+    agent->config.mqtt.reconnect_max_s = reconnect_s;
     agent->config.mqtt.outbox_max_kib = 2048;
     agent->config.mqtt.commands = CONFIG_COMMANDS_ALL;
     agent->config.switching.verify_s = 300;
     assert_int_equal(sem_init(&agent->woken, 0, 0), 0);
+    assert_int_equal(sem_init(&agent->facts, 0, 0), 0);
     agent->bus = bus_new();
     agent->state = state_new();
-    agent->operations = operations_new(agent->bus, agent->state);
+    agent->journal = journal_new(state_dir);
+    agent->operations = operations_new(agent->bus, agent->state, agent->journal);
     agent->reads = reads_new();
+    agent->broker = broker_new();
+    broker_set_wake(agent->broker, on_facts, agent);
     operations_set_wake(agent->operations, on_wake, agent);
     reads_set_wake(agent->reads, on_wake, agent);
     set_ready(agent);
-    agent->mqtt =
-        mqtt_new(&agent->config, agent->state, agent->operations, agent->bus, agent->reads);
+    agent->mqtt = mqtt_new(&(struct mqtt_parts){
+        .config = &agent->config,
+        .state = agent->state,
+        .operations = agent->operations,
+        .bus = agent->bus,
+        .reads = agent->reads,
+        .journal = agent->journal,
+        .broker = agent->broker,
+    });
     assert_non_null(agent->mqtt);
+}
+
+static void agent_make(struct agent *agent, int port, const char *dir)
+{
+    agent_make_slow(agent, port, dir, 1);
 }
 
 static void agent_done(struct agent *agent)
@@ -116,11 +162,14 @@ static void agent_done(struct agent *agent)
     reads_close(agent->reads);
     assert_true(mqtt_stop(agent->mqtt));
     mqtt_free(agent->mqtt);
+    broker_free(agent->broker);
     reads_free(agent->reads);
     operations_free(agent->operations);
+    journal_free(agent->journal);
     state_free(agent->state);
     bus_free(agent->bus);
     sem_destroy(&agent->woken);
+    sem_destroy(&agent->facts);
 }
 
 /* --- one agent, one broker, one client --- */
@@ -211,6 +260,8 @@ static void will_when_the_link_breaks(void **state)
     expect(&s, P "/status/health", "\"reason\":\"connection-lost\"");
     assert_non_null(strstr(s.got.payload, "\"online\":false"));
     expect(&s, P "/status/health", "\"online\":true");
+    /* That nobody listens, or hangs up, is no word of a broker. */
+    assert_int_equal(broker_facts(s.agent.broker).refused_at_ms, 0);
     close_scene(&s);
 }
 
@@ -259,7 +310,8 @@ static void refusals(void **state)
         { "no JSON", "/cmd/enable-profile/b/req", "{", false, "/cmd/enable-profile/b/status", "invalid-request" },
         { "unknown field", "/cmd/enable-profile/c/req", "{\"iccd\":\"1\"}", false, "/cmd/enable-profile/c/status", "\"field\":\"iccd\"" },
         { "force", "/cmd/enable-profile/d/req", "{\"iccid\":\"89882110000001234568\",\"force\":true}", false, "/cmd/enable-profile/d/status", "forbidden" },
-        { "confirm", "/cmd/enable-profile/e/confirm", "", false, "/cmd/enable-profile/e/status", "not supported" },
+        { "confirm of nothing", "/cmd/enable-profile/e/confirm", "", false, "/cmd/enable-profile/e/status", "not-found" },
+        { "confirm with more", "/cmd/enable-profile/e2/confirm", "{\"ok\":true}", false, "/cmd/enable-profile/e2/status", "\"field\":\"ok\"" },
         { "cancel of nothing", "/cmd/enable-profile/f/cancel", "", false, "/cmd/enable-profile/f/status", "not-found" },
         { "plan", "/cmd/plan-profile/g/req", "{}", false, "/cmd/plan-profile/g/status", "not supported" },
         { "unknown op", "/cmd/get-iccid/h/req", "{}", false, NULL, NULL },
@@ -295,7 +347,21 @@ static void refusals(void **state)
     close_scene(&s);
 }
 
-static void play_switch(struct agent *agent, const char *id)
+static const struct intent intent = { .phase = PHASE_ENABLING };
+
+/* Up to the ENABLE, which goes out. */
+static void begin_switch(struct agent *agent, const char *id)
+{
+    assert_true(operations_start(agent->operations, id));
+    assert_ok(operations_commit_to_send(agent->operations, id, &intent));
+}
+
+static void enter(struct agent *agent, const char *id, enum phase phase)
+{
+    operations_enter(agent->operations, id, phase, &intent, false);
+}
+
+static void end_switch(struct agent *agent, const char *id)
 {
     const struct operation_end end = {
         .has_result = true,
@@ -306,12 +372,16 @@ static void play_switch(struct agent *agent, const char *id)
         .verified = VERIFIED_ATTACHED,
     };
 
-    assert_true(operations_start(agent->operations, id));
-    assert_true(operations_commit_to_send(agent->operations, id));
-    operations_enter(agent->operations, id, PHASE_REGISTERING);
+    operations_end(agent->operations, id, &end);
+}
+
+static void play_switch(struct agent *agent, const char *id)
+{
+    begin_switch(agent, id);
+    enter(agent, id, PHASE_REGISTERING);
     set_list(agent, true);
     bus_publish(agent->bus, BUS_PROFILES, &(struct bus_profiles){ "operation" });
-    operations_end(agent->operations, id, &end);
+    end_switch(agent, id);
 }
 
 static void a_switch_and_its_repeats(void **state)
@@ -338,9 +408,9 @@ static void a_switch_and_its_repeats(void **state)
     bus_publish(s.agent.bus, BUS_SWITCHING, &(struct bus_switching){ clock_utc_ms() + 60000 });
     expect(&s, P "/status/health", "switching_until");
     play_switch(&s.agent, op.id);
+    expect(&s, P "/e/switch", "\"changed\":true");
     expect(&s, P "/answers", "\"state\":\"succeeded\"");
     assert_string_equal(s.got.correlation, "c");
-    expect(&s, P "/e/switch", "\"changed\":true");
     /* The same again: the status as it is. */
     publish(&s, req, "{\"iccid\":\"89882110000001234568\",\"reason\":\"again\"}");
     expect(&s, status, "\"state\":\"succeeded\"");
@@ -374,40 +444,272 @@ static void an_outcome_waits_for_the_broker(void **state)
     close_scene(&s);
 }
 
-/* The broker takes nothing under P/e: what it refuses blocks nobody. */
-static void a_refused_topic_blocks_nobody(void **state)
+/* It is on disk: it comes though the process has ended before the broker is there again. */
+static void an_outcome_survives_the_agent(void **state)
 {
     struct scene s;
-    char path[PEER_DIR_MAX + 16];
-    FILE *file;
+    struct operation op;
+    int64_t next;
 
     (void)state;
     open_scene(&s, false, "");
-    (void)snprintf(path, sizeof path, "%s/acl", s.broker.dir);
-    file = fopen(path, "w");
-    assert_non_null(file);
-    (void)fputs("topic readwrite answers/#\ntopic readwrite " P "/#\ntopic deny " P "/e/#\n", file);
-    (void)fclose(file);
-    (void)snprintf(path, sizeof path, "%s/mosquitto.conf", s.broker.dir);
-    file = fopen(path, "a");
-    assert_non_null(file);
-    (void)fprintf(file, "acl_file %s/acl\n", s.broker.dir);
-    (void)fclose(file);
+    set_list(&s.agent, false);
+    begin(&s);
+    publish(&s, P "/cmd/enable-profile/job-3/req", "{\"iccid\":\"89882110000001234568\"}");
+    expect(&s, P "/cmd/enable-profile/job-3/status", "accepted");
     peer_broker_kill(&s.broker);
     peer_close(&s.peer);
+    assert_true(operations_next(s.agent.operations, &op, &next));
+    play_switch(&s.agent, op.id);
+    agent_done(&s.agent);
     peer_broker_again(&s.broker);
     peer_connect(&s.peer, s.broker.port, "dashboard");
     peer_subscribe(&s.peer, P "/#");
+    agent_make(&s.agent, s.relay.port, s.broker.dir);
+    assert_ok(mqtt_start(s.agent.mqtt));
+    expect(&s, P "/e/profiles", "\"by\":\"operation\"");
+    expect(&s, P "/cmd/enable-profile/job-3/status", "\"state\":\"succeeded\"");
+    expect(&s, P "/e/switch", op.id);
+    close_scene(&s);
+}
+
+static void write_lines(const struct scene *s, const char *name, const char *mode, const char *text)
+{
+    char path[PEER_DIR_MAX + 32];
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/%s", s->broker.dir, name);
+    file = fopen(path, mode);
+    assert_non_null(file);
+    (void)fputs(text, file);
+    (void)fclose(file);
+}
+
+/* From now on the broker takes nothing under P/<denied>. */
+static void deny(struct scene *s, const char *denied)
+{
+    char text[PEER_DIR_MAX + 256];
+
+    (void)snprintf(text, sizeof text, "topic readwrite " P "/#\ntopic deny " P "/%s\n", denied);
+    write_lines(s, "acl", "w", text);
+    (void)snprintf(text, sizeof text, "acl_file %s/acl\n", s->broker.dir);
+    write_lines(s, "mosquitto.conf", "a", text);
+    peer_broker_kill(&s->broker);
+    peer_close(&s->peer);
+    peer_broker_again(&s->broker);
+    peer_connect(&s->peer, s->broker.port, "dashboard");
+    peer_subscribe(&s->peer, P "/#");
+}
+
+static void publish_profiles(struct scene *s, int times)
+{
+    for (int i = 0; i < times; i++)
+        bus_publish(s->agent.bus, BUS_PROFILES, &(struct bus_profiles){ "external" });
+}
+
+/* How many came to `topic` before the answer to this, which comes after them. */
+static int count_until_now(struct scene *s, const char *topic)
+{
+    int count = 0;
+
+    publish(s, P "/cmd/get-steering/now/req", "");
+    do {
+        assert_true(peer_receive(&s->peer, NULL, "", PEER_WAIT_MS, &s->got));
+        count += strcmp(s->got.topic, topic) == 0;
+    } while (strcmp(s->got.topic, P "/cmd/get-steering/now/status") != 0);
+    return count;
+}
+
+/* What the broker refuses blocks nobody, and is told once. */
+static void a_refused_topic_blocks_nobody(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, false, "");
+    deny(&s, "e/profiles");
     begin(&s);
-    for (int i = 0; i < 40; i++)
-        bus_publish(s.agent.bus, BUS_PROFILES, &(struct bus_profiles){ "external" });
-    publish(&s, P "/cmd/get-steering/r/req", "");
-    expect(&s, P "/cmd/get-steering/r/status", "succeeded");
+    publish_profiles(&s, 40);
+    expect(&s, P "/e/journal", "\"what\":\"refused\"");
+    assert_non_null(strstr(s.got.payload, "Not authorized: " P "/e/profiles"));
+    publish_profiles(&s, 40);
+    assert_int_equal(count_until_now(&s, P "/e/journal"), 0);
+    close_scene(&s);
+}
+
+/* Nor does the telling, where that is refused, too. */
+static void refused_events_make_no_loop(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, false, "");
+    deny(&s, "e/#");
+    begin(&s);
+    publish_profiles(&s, 40);
+    assert_int_equal(count_until_now(&s, P "/e/journal"), 0);
+    bus_publish(s.agent.bus, BUS_JOURNAL, &(struct bus_journal){ "recovered", NULL });
+    assert_int_equal(count_until_now(&s, P "/e/journal"), 0);
+    close_scene(&s);
+}
+
+static void what_happens_to_the_journal(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, false, "");
+    begin(&s);
+    bus_publish(s.agent.bus, BUS_JOURNAL, &(struct bus_journal){ "set-aside", "journal.db-1" });
+    bus_publish(s.agent.bus, BUS_JOURNAL, &(struct bus_journal){ "recovered", "" });
+    expect(&s, P "/e/journal", "\"what\":\"set-aside\",\"detail\":\"journal.db-1\"");
+    expect(&s, P "/e/journal", "\"what\":\"recovered\"}");
+    close_scene(&s);
+}
+
+/* The word comes over MQTT, under the sender's id or the operation's. */
+static void a_switch_that_is_confirmed(void **state)
+{
+    static const char status[] = P "/cmd/enable-profile/job-4/status";
+    struct scene s;
+    struct operation op;
+    int64_t next;
+    char topic[128];
+
+    (void)state;
+    open_scene(&s, false, "");
+    set_list(&s.agent, false);
+    begin(&s);
+    publish(&s, P "/cmd/enable-profile/job-4/req",
+            "{\"iccid\":\"89882110000001234568\",\"confirm_s\":60}");
+    expect(&s, status, "accepted");
+    assert_true(operations_next(s.agent.operations, &op, &next));
+    assert_int_equal(op.request.confirm_s, 60);
+    publish(&s, P "/cmd/enable-profile/job-4/confirm", "");
+    expect(&s, status, "too-late");
+    begin_switch(&s.agent, op.id);
+    enter(&s.agent, op.id, PHASE_CONFIRMING);
+    expect(&s, status, "\"confirming\"");
+    assert_false(operations_is_confirmed(s.agent.operations, op.id));
+    (void)snprintf(topic, sizeof topic, P "/cmd/enable-profile/%s/confirm", op.id);
+    publish(&s, topic, "{}");
+    (void)snprintf(topic, sizeof topic, P "/cmd/enable-profile/%s/status", op.id);
+    expect(&s, topic, op.id);
+    assert_true(operations_is_confirmed(s.agent.operations, op.id));
+    publish(&s, P "/cmd/enable-profile/job-4/confirm", "");
+    expect(&s, status, "\"state\":\"running\"");
+    close_scene(&s);
+}
+
+/* A link that goes past the modem proves nothing about it. */
+static void what_has_to_be_confirmed(void **state)
+{
+    static struct config_target target;
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, false, "");
+    s.agent.config.mqtt.link = CONFIG_LINK_OTHER;
+    set_list(&s.agent, false);
+    begin(&s);
+    publish(&s, P "/cmd/enable-profile/a/req", "{\"iccid\":\"89882110000001234568\"}");
+    expect(&s, P "/cmd/enable-profile/a/status", "\"field\":\"confirm_s\"");
+    agent_done(&s.agent);
+    agent_make(&s.agent, s.relay.port, s.broker.dir);
+    s.agent.config.mqtt.link = CONFIG_LINK_OTHER;
+    s.agent.config.probe.targets = &target;
+    s.agent.config.probe.target_count = 1;
+    set_list(&s.agent, false);
+    begin(&s);
+    publish(&s, P "/cmd/enable-profile/b/req", "{\"iccid\":\"89882110000001234568\"}");
+    expect(&s, P "/cmd/enable-profile/b/status", "accepted");
+    close_scene(&s);
+}
+
+/* Somebody else's switch, up to the phase in which the new profile is used. */
+static void admit_switch(struct agent *agent, char ret_id[ID_LEN + 1])
+{
+    struct operation_request request = { .channel = CHANNEL_REST };
+    struct operation op;
+    struct problem problem;
+
+    set_list(agent, false);
+    request.target.iccid = agent->now.list.rows[1].iccid;
+    assert_int_equal(operations_admit(agent->operations, &request, NULL, &op, &problem),
+                     ADMISSION_ACCEPTED);
+    memcpy(ret_id, op.id, sizeof op.id);
+    begin_switch(agent, ret_id);
+    enter(agent, ret_id, PHASE_RESETTING);
+    enter(agent, ret_id, PHASE_REGISTERING);
+}
+
+/* Each profile has a connection of its own, made at once; one that was made over it stays. */
+static void a_connection_for_each_profile(void **state)
+{
+    const struct operation_end rolled_back = {
+        .error = { .code = ERROR_UNREACHABLE, .message = "x" }, .rolled_back = true
+    };
+    struct broker_facts old, over_new;
+    char id[ID_LEN + 1];
+    struct scene s;
+    int64_t ms;
+
+    (void)state;
+    open_scene(&s, false, "");
+    begin(&s);
+    old = await_accepted(&s.agent, 0);
+    assert_true(old.accepted_at_ms >= old.accepted_begun_ms);
+    admit_switch(&s.agent, id);
+    ms = clock_now_ms();
+    enter(&s.agent, id, PHASE_VERIFYING);
+    over_new = await_accepted(&s.agent, ms);
+    expect(&s, P "/status/health", "\"session\":2");
+    enter(&s.agent, id, PHASE_CONFIRMING);
+    end_switch(&s.agent, id);
+    expect(&s, P "/e/switch", "succeeded");
+    assert_int_equal(count_until_now(&s, P "/status/health"), 0);
+    assert_int_equal(broker_facts(s.agent.broker).accepted_begun_ms, over_new.accepted_begun_ms);
+
+    admit_switch(&s.agent, id);
+    ms = clock_now_ms();
+    enter(&s.agent, id, PHASE_ROLLING_BACK);
+    operations_end(s.agent.operations, id, &rolled_back);
+    (void)await_accepted(&s.agent, ms);
+    expect(&s, P "/status/health", "\"session\":3");
+    assert_int_equal(broker_facts(s.agent.broker).refused_at_ms, 0);
+    close_scene(&s);
+}
+
+/* However long the back-off is, and though nobody answers; after a restart in the middle, too. */
+static void a_switch_does_not_wait_for_the_back_off(void **state)
+{
+    struct scene s;
+    char id[ID_LEN + 1];
+    int port;
+    int fd = peer_blackhole(&port);
+
+    (void)state;
+    open_scene(&s, false, "");
+    for (int i = 0; i < 4; i++) {
+        if (i % 2 == 0) {
+            agent_done(&s.agent);
+            agent_make_slow(&s.agent, port, s.broker.dir, 86400);
+            assert_ok(mqtt_start(s.agent.mqtt));
+        }
+        if (i == 0) {
+            admit_switch(&s.agent, id);
+            enter(&s.agent, id, PHASE_VERIFYING);
+        }
+        assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, PEER_WAIT_MS), 1);
+        close(accept(fd, NULL, NULL));
+    }
+    close(fd);
     close_scene(&s);
 }
 
 static void a_broker_of_3_1_1(void **state)
 {
+    struct broker_facts facts;
     struct scene s;
 
     (void)state;
@@ -415,6 +717,9 @@ static void a_broker_of_3_1_1(void **state)
     begin(&s);
     publish(&s, P "/cmd/get-steering/r/req", "");
     expect(&s, P "/cmd/get-steering/r/status", "succeeded");
+    facts = await_accepted(&s.agent, 0);
+    assert_true(facts.refused_at_ms >= facts.refused_begun_ms && facts.refused_begun_ms > 0);
+    assert_true(facts.accepted_begun_ms >= facts.refused_at_ms);
     agent_done(&s.agent);
     expect(&s, P "/status/health", "\"reason\":\"shutdown\"");
     agent_make(&s.agent, s.relay.port, s.broker.dir);
@@ -428,7 +733,7 @@ static void stop_while_nobody_answers(void **state)
     int fd = peer_blackhole(&port);
 
     (void)state;
-    agent_make(&agent, port, "/nonexistent");
+    agent_make(&agent, port, "/proc/nonexistent");
     agent.config.mqtt.reconnect_min_s = 1;
     assert_ok(mqtt_start(agent.mqtt));
     /* The connection has arrived: the agent waits for an answer. */
@@ -458,7 +763,7 @@ static void a_uri_that_is_refused(void **state)
         char uri[64];
 
         print_message("%s\n", rows[i].uri);
-        agent_make(&agent, 1, "/nonexistent");
+        agent_make(&agent, 1, "/proc/nonexistent");
         (void)snprintf(uri, sizeof uri, "%s", rows[i].uri);
         agent.config.mqtt.uri = uri;
         agent.config.mqtt.insecure = rows[i].insecure;
@@ -478,7 +783,14 @@ int main(void)
         cmocka_unit_test(refusals),
         cmocka_unit_test(a_switch_and_its_repeats),
         cmocka_unit_test(an_outcome_waits_for_the_broker),
+        cmocka_unit_test(an_outcome_survives_the_agent),
         cmocka_unit_test(a_refused_topic_blocks_nobody),
+        cmocka_unit_test(refused_events_make_no_loop),
+        cmocka_unit_test(what_happens_to_the_journal),
+        cmocka_unit_test(a_switch_that_is_confirmed),
+        cmocka_unit_test(what_has_to_be_confirmed),
+        cmocka_unit_test(a_connection_for_each_profile),
+        cmocka_unit_test(a_switch_does_not_wait_for_the_back_off),
         cmocka_unit_test(a_broker_of_3_1_1),
         cmocka_unit_test(stop_while_nobody_answers),
     };

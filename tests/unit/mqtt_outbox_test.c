@@ -307,6 +307,22 @@ static void letters_that_are_done_with(void **state)
     }
 }
 
+/* It went on in memory while the disk failed, and is on disk now. */
+static void a_letter_that_comes_later(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    int64_t done[4];
+
+    (void)state;
+    assert_true(put_letter(o, OUTBOX_OUTCOME, "op-a", 4, 0));
+    assert_true(put_letter(o, OUTBOX_OUTCOME, "op-a", 4, 7));
+    assert_int_equal(outbox_take_done(o, 4, done), 0);
+    assert_int_equal(outbox_counts(o).rows, 1);
+    assert_int_equal(deliver(o), 7);
+    assert_int_equal(outbox_take_done(o, 4, done), 1);
+    outbox_free(o);
+}
+
 static void letters_over_the_cap(void **state)
 {
     struct outbox *o = outbox_new(4096);
@@ -357,11 +373,13 @@ static void outcomes_beyond_memory_wait_on_disk(void **state)
     int64_t last = 0;
 
     (void)state;
-    for (int64_t i = 1; i <= ALL_OF_THEM; i++)
+    for (int64_t i = 1; i < ALL_OF_THEM; i++)
         assert_true(put_letter(o, OUTBOX_OUTCOME, NULL, 0, i));
     assert_int_equal(outbox_counts(o).rows, OUTBOX_OUTCOMES_MAX);
     assert_int_equal(outbox_counts(o).dropped, 0);
     while (last < ALL_OF_THEM) {
+        if (last == 100) /* there is room for it, but not its turn */
+            assert_true(put_letter(o, OUTBOX_OUTCOME, NULL, 0, ALL_OF_THEM));
         left = outbox_wants(o);
         /* Never before memory has drained to the half. */
         assert_true(!left.first || outbox_counts(o).rows <= OUTBOX_OUTCOMES_MAX / 2);
@@ -588,6 +606,7 @@ int main(void)
         cmocka_unit_test(set_aside),
         cmocka_unit_test(responses_go_once),
         cmocka_unit_test(letters_that_are_done_with),
+        cmocka_unit_test(a_letter_that_comes_later),
         cmocka_unit_test(letters_over_the_cap),
         cmocka_unit_test(outcomes_beyond_memory_wait_on_disk),
         cmocka_unit_test(an_outcome_that_the_disk_did_not_take),

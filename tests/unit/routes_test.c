@@ -4,13 +4,16 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "agent/operation/intent.h"
 #include "agent/operation/operations.h"
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
 #include "agent/state/snapshot.h"
+#include "api/proofs.h"
 #include "config/config.h"
 #include "tests/test.h"
 #include "tests/unit/fake_clock.h"
+#include "tests/unit/temp_journal.h"
 
 /* What each call answers, without a socket in between. */
 
@@ -20,6 +23,7 @@
 #define TAG "\"1-0123456789abcdef\""
 
 static struct {
+    struct temp_journal temp;
     struct bus *bus;
     struct state *state;
     struct routes routes;
@@ -59,7 +63,10 @@ static int set_up(void **state)
     all.config.device_id = device;
     all.routes.config = &all.config;
     all.routes.state = all.state;
-    all.routes.operations = operations_new(all.bus, all.state);
+    temp_journal_init(&all.temp);
+    all.routes.journal = all.temp.journal;
+    all.routes.operations = operations_new(all.bus, all.state, all.temp.journal);
+    all.routes.proofs = proofs_new(all.routes.journal);
     all.now.modem = MODEM_READY;
     all.now.has_eid = all.now.has_list = all.now.has_connectivity = true;
     strcpy(all.now.eid.text, "89001039450410141400000000001580");
@@ -75,7 +82,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    proofs_free(all.routes.proofs);
     operations_free(all.routes.operations);
+    temp_journal_done(&all.temp);
     state_free(all.state);
     bus_free(all.bus);
     return 0;
@@ -460,7 +469,8 @@ static void cancel(void **state)
     enable.headers[HEADER_PREFER] = "wait=20";
     (void)ask(&enable);
     assert_true(operations_start(all.routes.operations, enable.operation));
-    assert_true(operations_commit_to_send(all.routes.operations, enable.operation));
+    assert_ok(operations_commit_to_send(all.routes.operations, enable.operation,
+                                        &(struct intent){ .phase = PHASE_ENABLING }));
     (void)snprintf(path, sizeof path, "/v1/operations/%s/cancel", enable.operation);
     call = call_of("POST", path);
     expect(ask(&call), 409, enable.operation);
