@@ -150,11 +150,26 @@ def test_in_confirming(lab, stop):
     number = scene.ask(by="mqtt", confirm_s=600)
     scene.wait_phase(number, "confirming")
     end_agent(scene, stop)
-    scene.restart()
+    scene.restart("healthy")
     scene.wait_phase(number, "confirming")
     status, _, op = scene.agent.http("POST", f"/v1/operations/{number}/confirm")
     assert (status, op["id"]) == (200, number)
     scene.check(committed(scene.end(number)))
+
+
+def test_reads_are_answered_while_a_word_is_waited_for(lab):
+    """That may be a day: whoever looks after a restart sees the card all the same."""
+    scene = Scene(lab)
+    number = scene.ask(confirm_s=86400)
+    scene.wait_phase(number, "confirming")
+    scene.kill()
+    scene.restart("healthy")
+    scene.wait_phase(number, "confirming")
+    scene.agent.wait_ready(60)
+    for path in ("/v1/eid", "/v1/profiles", "/v1/connectivity"):
+        status, _, body = scene.agent.http("GET", path)
+        assert status == 200, (path, body)
+    assert scene.agent.operation(number)["phase"] == "confirming"
 
 
 @pytest.mark.parametrize("stop", [False, True], ids=["killed", "stopped"])
@@ -172,6 +187,7 @@ def test_in_enabling_with_the_modem_gone(lab, modem):
     scene.sim.fault("modem", "AT+CSIM=42", action="vanish", delay_ms=600000, execute=True)
     number = scene.ask(by="mqtt")
     scene.sim.wait(op="enable", count=1)
+    wait_until(lambda: not scene.sim.state()["port"]["target"], what="the port is gone")
     scene.kill()
     if modem == "here":
         scene.sim.come_back()

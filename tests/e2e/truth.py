@@ -220,7 +220,7 @@ class Scene:
         if op["state"] == "succeeded":
             assert op["error"] is None and op["result"]["now"] == op["result"]["to"], op
             assert op["phase"] == "committed" or not op["result"]["changed"], op
-        else:
+        elif op["state"] != "canceled":
             assert op["error"]["code"], op
         blackout = (op["result"] or {}).get("blackout_ms")
         assert blackout is None or blackout >= 0, op
