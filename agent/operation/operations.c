@@ -582,7 +582,7 @@ size_t operations_list(struct operations *ops, enum operation_state state, const
                        size_t cap, struct operation *ret)
 {
     size_t count = journal_list(ops->journal, state, before, cap, ret);
-    bool has_active, fits, was_full = count == cap;
+    bool has_active, fits;
     struct operation active;
 
     pthread_mutex_lock(&ops->lock);
@@ -592,16 +592,12 @@ size_t operations_list(struct operations *ops, enum operation_state state, const
     pthread_mutex_unlock(&ops->lock);
     if (!has_active || cap == 0)
         return count;
-    /* The journal may be behind with it. */
+    /* The journal may be behind with it: of those that wait or run there is no other. */
     fits = state == OPERATION_NONE || active.state == state;
-    if (page_has(ret, count, active.id)) {
-        count = fits ? page_replace(ret, count, &active) : page_remove(ret, count, active.id);
-        if (!fits && was_full)
-            count += journal_list(ops->journal, state, count ? ret[count - 1].id : active.id, 1,
-                                  &ret[count]);
-    } else if (fits && !(before && strcmp(active.id, before) >= 0)) {
-        count = page_insert(ret, count, cap, &active);
-    }
+    if (page_has(ret, count, active.id))
+        return fits ? page_replace(ret, count, &active) : page_remove(ret, count, active.id);
+    if (fits && !(before && strcmp(active.id, before) >= 0))
+        return page_insert(ret, count, cap, &active);
     return count;
 }
 

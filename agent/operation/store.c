@@ -148,7 +148,7 @@ static int64_t left_ms(const struct operation *op, const struct store_now *now)
     int64_t ttl_ms = 1000 * (op->request.ttl_s ? op->request.ttl_s : OPERATION_TTL_DEFAULT_S);
     int64_t left = op->created_utc_ms + ttl_ms - now->utc_ms;
 
-    if (!op->clock_was_set || !now->clock_is_set || left < 0)
+    if (!op->clock_was_set || !now->clock_is_set || left < 0 || ttl_ms < 0)
         return 0;
     return left < ttl_ms ? left : ttl_ms;
 }

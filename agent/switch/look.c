@@ -58,7 +58,8 @@ void look_before(struct run *run)
     intent->was_ready = !e.code;
     e = modem_read_registration(modem, &before);
     intent->was_registered = !e.code && connectivity_is_registered(&before);
-    if (intent->leg != LEG_TARGET)
+    /* What the profile before had, the first look says; a restart comes after it. */
+    if (intent->leg != LEG_TARGET || run->resumed)
         return;
     e = modem_read_data(modem, &before);
     data = !e.code && intent->was_registered && connectivity_has_data(&before);
@@ -100,7 +101,8 @@ enum verified look_wanted(const struct run *run)
 
 void look_note_end_of_data(struct run *run)
 {
-    run->saga.intent.data_ended_ms = run->saga.intent.had_data ? clock_now_ms() : 0;
+    if (!run->resumed)
+        run->saga.intent.data_ended_ms = run->saga.intent.had_data ? clock_now_ms() : 0;
 }
 
 /* --- after it --- */

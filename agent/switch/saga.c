@@ -20,7 +20,7 @@ static void start_phase(struct saga *saga, enum phase phase, int64_t now_ms)
     saga->phase_began_ms = saga->rung_began_ms = now_ms;
     saga->rung = 0;
     saga->cycled = saga->helped = false;
-    saga->denied_since_ms = saga->locked_since_ms = -1;
+    saga->denied_since_ms = saga->locked_since_ms = saga->registered_since_ms = -1;
     if (phase != saga->interrupted)
         return;
     saga->phase_began_ms -= saga->interrupted_used_ms;
@@ -317,11 +317,16 @@ static void prove(struct saga *saga, enum verified proof)
         saga->intent.proof = proof;
 }
 
+/* Registered is what a roll-back asks for. Data mostly follows at once, and only then is it known how
+ * long there was none; it is not waited for longer than that. */
 static struct saga_step registered(struct saga *saga, const struct saga_limits *limits,
-                                   int64_t now_ms)
+                                   const struct saga_seen *seen, int64_t now_ms)
 {
+    int64_t ms = lasts(&saga->registered_since_ms, true, now_ms);
+
     if (saga->intent.leg != LEG_TARGET)
-        return end(SAGA_ROLLED_BACK, saga->intent.reason);
+        return seen->data || ms >= limits->settle_ms ? end(SAGA_ROLLED_BACK, saga->intent.reason)
+                                                     : look(saga, now_ms);
     prove(saga, VERIFIED_REGISTERED);
     return enter(saga, limits, PHASE_ATTACHING, now_ms);
 }
@@ -334,7 +339,7 @@ static struct saga_step registering(struct saga *saga, const struct saga_limits 
     int64_t denied_ms = lasts(&saga->denied_since_ms, denied, now_ms);
 
     if (is_registered(seen))
-        return registered(saga, limits, now_ms);
+        return registered(saga, limits, seen, now_ms);
     if (denied_ms >= limits->denied_ms || (denied && over))
         return give_up(saga, limits, LACK_REGISTRATION,
                        error_make(ERROR_IN_AGENT, ERROR_REGISTRATION_DENIED, 0,

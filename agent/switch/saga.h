@@ -29,6 +29,8 @@ struct saga_limits {
     int64_t help_ms;
     /* The longest that a helping command may hold up the looking. */
     int64_t hold_ms;
+    /* What a profile that is registered again gets to carry data, where it did before. */
+    int64_t settle_ms;
     /* How far up the reset ladder. */
     bool may_cycle, may_reset;
     bool rolls_back;
@@ -44,7 +46,7 @@ struct saga {
     /* The radio was cycled; once is enough, but a port that was away then owes it. */
     bool cycled;
     /* Since when without a break; -1: not now. */
-    int64_t denied_since_ms, locked_since_ms;
+    int64_t denied_since_ms, locked_since_ms, registered_since_ms;
     bool helped;
     /* After a restart: the phase that was interrupted, and what it had used up by then. */
     enum phase interrupted;

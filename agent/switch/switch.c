@@ -23,6 +23,7 @@ enum {
     LOCKED_MS = 10000,
     HELP_MS = 15000,
     HOLD_MS = 30000,
+    SETTLE_MS = 10000,
     /* Resets above CFUN in an hour, over restarts. */
     RESETS_MAX = 2,
     HOUR_MS = 3600000,
@@ -46,7 +47,7 @@ static int64_t reset_budget_ms(const struct config *config)
 static int64_t back_budget_ms(const struct config *config)
 {
     return RUN_TURN_BACK_MS + RUN_ENABLE_MS + RUN_SETTLE_MS + reset_budget_ms(config) +
-           1000 * (int64_t)config->switching.register_s + 2 * (int64_t)HOLD_MS;
+           1000 * (int64_t)config->switching.register_s + 2 * (int64_t)HOLD_MS + SETTLE_MS;
 }
 
 int64_t switch_budget_ms(const struct config *config)
@@ -86,6 +87,7 @@ static struct saga_limits limits_of(const struct switch_tools *tools, const stru
         .locked_ms = LOCKED_MS,
         .help_ms = HELP_MS,
         .hold_ms = HOLD_MS,
+        .settle_ms = config->switching.verify == CONFIG_VERIFY_REGISTERED ? 0 : SETTLE_MS,
         .may_cycle = config->modem.reset >= CONFIG_RESET_CFUN,
         .may_reset = may_reset(tools),
         /* The agent's own tries are what is left when there is nothing to go back to. */
@@ -243,6 +245,8 @@ static struct error follow(struct run *run, const struct saga_limits *limits,
         if (!modem_idle(run->tools->modem, clock_now_ms()))
             return run_stopping();
         *ret_last = saga_next(&run->saga, limits, &seen, clock_now_ms());
+        if (run->saga.intent.phase == PHASE_CONFIRMING && run->tools->at_rest)
+            run->tools->at_rest(run->tools->ctx);
         switch (ret_last->act) {
         case SAGA_LOOK:
             run_save(run);

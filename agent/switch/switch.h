@@ -38,6 +38,10 @@ struct switch_tools {
     struct broker *broker;
     struct bus *bus;
     struct switch_signs *signs;
+    /* Called now and then while the target works and its confirmation is waited for, maybe for a day:
+     * the owner may read card and modem. May be NULL. */
+    void (*at_rest)(void *ctx);
+    void *ctx;
 };
 
 struct switch_outcome {

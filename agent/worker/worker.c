@@ -40,6 +40,7 @@ enum {
     /* A modem may tell of a SIM change again and again. */
     SIM_GAP_MIN_MS = 2000,
     SIM_GAP_MAX_MS = 30000,
+    TAKE_UP_MS = 60000,
     WANTS_CARD = READ_EID | READ_PROFILES,
     WANTS_ALL = WANTS_CARD | READ_CONNECTIVITY,
 };
@@ -71,8 +72,12 @@ struct worker {
     /* The port was away or the SIM changed: it may be another card, with another EID. */
     bool other_card;
     bool switching;
+    /* What is known of the list is from before the switch that runs. */
+    bool listed_before_rest;
     /* An operation that the agent's last end interrupted has not been taken up yet. */
     bool interrupted;
+    /* Until when the modem is waited for before that. */
+    int64_t take_up_at_ms;
     struct rescue rescue;
     int64_t reopen_at_ms, reopen_pause_ms;
     int64_t retry_at_ms, retry_pause_ms;
@@ -432,6 +437,26 @@ static void note_rescue(struct worker *worker, const struct operation *op,
     }
 }
 
+/* A switch that waits for its confirmation: what everyone reads is brought up to date. */
+static void read_at_rest(void *ctx)
+{
+    struct worker *worker = ctx;
+    int64_t now_ms = clock_now_ms();
+
+    if (!modem_is_open(worker->modem))
+        return;
+    if (worker->listed_before_rest) {
+        worker->listed_before_rest = false;
+        worker->view.now.has_connectivity = false;
+        worker->retry_at_ms = worker->sample_at_ms = 0;
+        view_drop_list(&worker->view, "operation");
+    }
+    if (!worker->view.now.has_list && worker->retry_at_ms <= now_ms)
+        read_card(worker, READ_PROFILES);
+    else if (worker->sample_at_ms <= now_ms)
+        read_connectivity(worker);
+}
+
 /* `intent`: of one that was interrupted; NULL: none. */
 static void run_switch(struct worker *worker, const struct operation *op,
                        const struct intent *intent)
@@ -443,10 +468,12 @@ static void run_switch(struct worker *worker, const struct operation *op,
                                         .journal = worker->journal,
                                         .broker = worker->broker,
                                         .bus = worker->bus,
-                                        .signs = &worker->signs };
+                                        .signs = &worker->signs,
+                                        .at_rest = read_at_rest,
+                                        .ctx = worker };
     struct switch_outcome *outcome = &worker->outcome;
 
-    worker->switching = worker->view.now.switching = true;
+    worker->switching = worker->view.now.switching = worker->listed_before_rest = true;
     view_publish(&worker->view);
     answer_from_snapshot(worker);
     switch_run(&tools, op, intent, outcome);
@@ -461,14 +488,16 @@ static void run_switch(struct worker *worker, const struct operation *op,
     note_rescue(worker, op, outcome);
 }
 
-/* What the agent's last end interrupted comes before everything else, also before the modem is
- * there: it knows best how long to wait for it. */
+/* What the agent's last end interrupted comes before everything else. A modem that takes its time to
+ * come uses up none of the switch's; one that does not come is the switch's to judge. */
 static void take_up_interrupted(struct worker *worker)
 {
     struct intent intent;
     struct operation op;
     bool has_intent;
 
+    if (!modem_is_open(worker->modem) && clock_now_ms() < worker->take_up_at_ms)
+        return;
     worker->interrupted = false;
     if (operations_interrupted(worker->operations, &op, &has_intent, &intent))
         run_switch(worker, &op, has_intent ? &intent : NULL);
@@ -692,6 +721,7 @@ static void remember(struct worker *worker)
 
     worker->rescue = rescue_begin(text, journal_began_empty(worker->journal), clock_now_ms());
     worker->interrupted = true;
+    worker->take_up_at_ms = clock_now_ms() + TAKE_UP_MS;
     free(text);
 }
 

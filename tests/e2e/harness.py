@@ -384,11 +384,11 @@ class Agent(Logged):
     def healthy(self):
         if not self.running():
             self.complain(f"it ended with status {self.process.returncode}")
-        return self._status("/healthz") == 200
+        return self.status("/healthz") == 200
 
     def ready(self):
         """Set-up is through and the applet is there."""
-        return self._status("/readyz") == 200
+        return self.status("/readyz") == 200
 
     def wait_ready(self, timeout=TIMEOUT):
         try:
@@ -396,7 +396,8 @@ class Agent(Logged):
         except AssertionError as e:
             self.complain(str(e))
 
-    def _status(self, path):
+    def status(self, path):
+        """Of a GET; 0: nobody answers."""
         with contextlib.suppress(OSError, HTTPException):
             return self.http("GET", path, timeout=5 * SLOW)[0]
         return 0

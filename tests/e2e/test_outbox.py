@@ -31,7 +31,7 @@ def arrived(scene, count):
 
 
 def test_away_for_the_whole_switch(lab):
-    scene = Scene(lab, broker=True)
+    scene = Scene(lab, config={"switch.verify_s": 4}, broker=True)
     broker_away(scene)
     op = committed(scene.end(scene.ask()), "attached")
     scene.broker.start()
@@ -40,7 +40,7 @@ def test_away_for_the_whole_switch(lab):
 
 def test_away_from_the_command_on(lab):
     """Every status of the command waits, and comes in order."""
-    scene = Scene(lab, net(1, delay_ms=1000), broker=True)
+    scene = Scene(lab, net(1, delay_ms=1000), {"switch.verify_s": 4}, broker=True)
     number = scene.ask(by="mqtt")
     scene.broker.stop()
     op = scene.end(number)
@@ -50,7 +50,7 @@ def test_away_from_the_command_on(lab):
 
 def test_away_for_longer_than_the_session(lab):
     """The session is gone, the outbox is not; commands are heard again."""
-    scene = Scene(lab, config={"mqtt.session_expiry_s": 1}, broker=True)
+    scene = Scene(lab, config={"mqtt.session_expiry_s": 1, "switch.verify_s": 4}, broker=True)
     broker_away(scene)
     op = committed(scene.end(scene.ask()))
     pause(3)
@@ -68,11 +68,9 @@ def test_away_for_longer_than_the_session(lab):
 
 @pytest.mark.parametrize("how", ["killed", "stopped"])
 def test_outcomes_that_wait_outlive_the_agent(lab, how):
-    scene = Scene(lab, broker=True)
+    scene = Scene(lab, config={"switch.verify": "attached"}, broker=True)
     broker_away(scene)
-    ends = [
-        scene.end(scene.ask(iccid, key=iccid)) for iccid in (BETA, GAMMA, ALPHA)
-    ]
+    ends = [scene.end(scene.ask(iccid, key=iccid)) for iccid in (BETA, GAMMA, ALPHA)]
     for _ in range(2):
         if how == "killed":
             scene.kill()
@@ -86,7 +84,7 @@ def test_outcomes_that_wait_outlive_the_agent(lab, how):
 
 
 def test_statuses_that_wait_outlive_the_agent(lab):
-    scene = Scene(lab, net(1, delay_ms=1000), broker=True)
+    scene = Scene(lab, net(1, delay_ms=1000), {"switch.verify": "attached"}, broker=True)
     number = scene.ask(by="mqtt")
     scene.broker.stop()
     scene.wait_phase(number, "registering")
@@ -101,7 +99,7 @@ def test_statuses_that_wait_outlive_the_agent(lab):
 
 def test_a_broker_that_dies_with_what_it_had(lab):
     """kill -9 on both: what was not acknowledged comes again, in the same words."""
-    scene = Scene(lab, broker=True)
+    scene = Scene(lab, config={"switch.verify": "attached"}, broker=True)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "resetting", "registering", "attaching", "verifying")
     scene.broker.process.kill()
@@ -120,7 +118,7 @@ def test_a_broker_that_dies_with_what_it_had(lab):
 @pytest.mark.parametrize("nth", [1, 2, 3])
 def test_killed_while_it_sends(lab, nth):
     """With outcomes on their way: each arrives, maybe twice, never in other words."""
-    scene = Scene(lab, broker=True, killer=True)
+    scene = Scene(lab, config={"switch.verify": "attached"}, broker=True, killer=True)
     broker_away(scene)
     ends = [scene.end(scene.ask(iccid, key=iccid)) for iccid in (BETA, GAMMA)]
     scene.killer.arm(f"log:mqtt link is up:{nth}:after")
@@ -142,7 +140,7 @@ def test_a_full_outbox_keeps_the_outcomes(lab):
     """Telemetry goes first, outcomes never."""
     scene = Scene(
         lab,
-        config={"mqtt.outbox_max_kib": 1, "telemetry": {"sample_s": 1, "publish_s": 1}},
+        config={"switch.verify": "attached", "mqtt.outbox_max_kib": 1, "telemetry": {"sample_s": 1, "publish_s": 1}},
         broker=True,
     )
     broker_away(scene)

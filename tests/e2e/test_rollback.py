@@ -313,7 +313,7 @@ def refused_over_the_new(scene, door, **ask):
 
 
 def test_unreachable(lab, door):
-    config = {"switch.verify": "reachable", "probe": {"targets": [door.target]}}
+    config = {"switch": {"verify": "reachable", "verify_s": 4}, "probe": {"targets": [door.target]}}
     scene = Scene(lab, net(1, delay_ms=1500), config)
     op = rolled_back(refused_over_the_new(scene, door), "unreachable")
     scene.check(op)
@@ -321,7 +321,7 @@ def test_unreachable(lab, door):
 
 def test_what_the_profile_before_lacked_too_is_no_reason(lab, door):
     door.close()
-    config = {"switch.verify": "reachable", "probe": {"targets": [door.target]}}
+    config = {"switch": {"verify": "reachable", "verify_s": 4}, "probe": {"targets": [door.target]}}
     scene = Scene(lab, config=config)
     scene.check(committed(run(scene), "attached"))
 
@@ -336,7 +336,10 @@ def test_targets_that_swallow_stall_nobody(lab):
             s.setblocking(False)
             s.connect_ex(deaf.getsockname())
         target = f"127.0.0.1:{deaf.getsockname()[1]}"
-        config = {"switch.verify": "reachable", "probe": {"targets": [target] * 3, "timeout_s": 1}}
+        config = {
+            "switch": {"verify": "reachable", "verify_s": 4},
+            "probe": {"targets": [target] * 3, "timeout_s": 1},
+        }
         scene = Scene(lab, config=config)
         begun = time.monotonic()
         number = scene.ask()
@@ -362,8 +365,8 @@ def test_a_half_open_link_is_no_proof_and_no_hindrance(lab, switch):
 
 
 def test_a_bearer_that_hangs_proves_nothing(lab):
-    """Connections over the new profile are taken and lead nowhere."""
-    scene = Scene(lab, net(1, delay_ms=1500), bearer=True)
+    """Connections over the new profile are taken, and nobody answers."""
+    scene = Scene(lab, net(1, delay_ms=1500), {"switch.verify_s": 6}, bearer=True)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "resetting", "registering")
     scene.broker.process.send_signal(signal.SIGSTOP)
@@ -389,7 +392,7 @@ def test_a_refusing_broker_proves_the_path(lab):
 
 def test_a_broker_that_dies_in_the_switch(lab):
     """The profile before had it, the new one lacks it: back. The outcome arrives when it is back."""
-    scene = Scene(lab, net(1, delay_ms=1500), bearer=True)
+    scene = Scene(lab, net(1, delay_ms=1500), {"switch.verify_s": 6}, bearer=True)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "resetting", "registering")
     scene.broker.stop()
@@ -400,7 +403,7 @@ def test_a_broker_that_dies_in_the_switch(lab):
 
 @pytest.mark.parametrize("by", ["rest", "mqtt"])
 def test_a_broker_that_was_away_before_costs_no_good_profile(lab, by):
-    scene = Scene(lab, broker=True)
+    scene = Scene(lab, config={"switch.verify_s": 4}, broker=True)
     scene.sim.vanish()
     wait_until(lambda: scene.agent.http("GET", "/readyz")[0] == 503, what="modem-absent")
     number = scene.ask(by=by)
@@ -809,6 +812,14 @@ def test_blackout_and_phases_are_told(lab):
     assert 2400 <= op["result"]["blackout_ms"] <= wall_ms + 100
     times = {p["phase"]: p["ms"] for p in op["phases"]}
     assert times["registering"] >= 1000 and sum(times.values()) <= wall_ms + 100
+    scene.check(op)
+
+
+def test_the_blackout_of_a_roll_back(lab):
+    """Until the profile before has data again."""
+    scene = Scene(lab, {**DEAD, **net(0, delay_ms=800, attach_delay_ms=500)}, {"switch.register_s": 2})
+    op = rolled_back(run(scene), "not-registered")
+    assert op["result"]["blackout_ms"] >= 2000
     scene.check(op)
 
 

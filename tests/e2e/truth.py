@@ -30,7 +30,7 @@ LIST = "180000FF"
 
 # Phases end soon, well or badly.
 SHORT = {
-    "switch": {"refresh_s": 2, "register_s": 4, "attach_s": 3, "verify_s": 5},
+    "switch": {"refresh_s": 2, "register_s": 4, "attach_s": 3, "verify_s": 20},
     "mqtt": {"keepalive_s": 10},
     "probe": {"timeout_s": 1},
 }
@@ -114,7 +114,15 @@ class Scene:
             assert status in (200, 202), op
             return op["id"]
         self.publish(iccid, key, **body)
-        return self.told(key)[-1].payload["id"]
+        # The statuses wait where the switch cuts the way to the broker.
+        return wait_until(lambda: self.find(key), 60, f"the command {key} is let in")["id"]
+
+    def find(self, key):
+        """The operation that was asked for with that key or id; None: not known (yet)."""
+        rows = self.agent.http("GET", "/v1/operations", timeout=5 * SLOW)[2]["operations"]
+        mine = [row for row in rows if row["source"].get("request") == key]
+        assert len(mine) <= 1, f"one request, two operations: {mine}"
+        return mine[0] if mine else None
 
     def publish(self, iccid=BETA, key="k1", **body):
         self.watcher.publish(f"{P}/cmd/enable-profile/{key}/req", {"iccid": iccid, **body})
@@ -151,7 +159,8 @@ class Scene:
         wait_until(lambda: process.poll() is not None, timeout, "the boundary was reached")
         assert process.returncode == -signal.SIGKILL, process.returncode
         self.agent.process = None
-        self.killer.disarm()
+        if self.killer:
+            self.killer.disarm()
 
     def restart(self, until="ready"):
         """`until`: "ready", "healthy", or "" where it may die before it is."""
@@ -159,20 +168,22 @@ class Scene:
         if until == "ready":
             self.agent.wait_ready(60)
 
-    def dies(self, number):
-        """Waits for its death at a boundary (True), or for the operation's end without one."""
+    def dies(self, key):
+        """Waits for its death at the boundary that is armed. False: the operation ended before that,
+        and the agent is killed then."""
         process = self.agent.process
 
         def ended():
             with contextlib.suppress(OSError, HTTPException, KeyError):
-                return self.agent.operation(number)["state"] in ENDED
+                op = self.find(key)
+                return bool(op) and op["state"] in ENDED
             return False
 
         wait_until(lambda: process.poll() is not None or ended(), 120, "its death, or the end")
-        if process.poll() is None:
-            return False
+        reached = process.poll() is not None
+        process.kill()
         self.wait_killed()
-        return True
+        return reached
 
     # --- truth ---
 
@@ -209,7 +220,7 @@ class Scene:
         if op["state"] == "succeeded":
             assert op["error"] is None and op["result"]["now"] == op["result"]["to"], op
             assert op["phase"] == "committed" or not op["result"]["changed"], op
-        else:
+        elif op["state"] != "canceled":
             assert op["error"]["code"], op
         blackout = (op["result"] or {}).get("blackout_ms")
         assert blackout is None or blackout >= 0, op
@@ -258,14 +269,12 @@ def rolled_back(op, code, now=ALPHA):
     assert (op["state"], op["phase"]) == ("failed", "rolled-back"), op
     assert op["error"]["code"] == code, op
     assert op["result"]["now"] == now, op
-    assert op["result"]["blackout_ms"] >= 0, op
     return op
 
 
 def committed(op, verified=None, now=BETA):
     assert (op["state"], op["phase"]) == ("succeeded", "committed"), op
     assert op["result"]["now"] == now and op["result"]["changed"] is True, op
-    assert op["result"]["blackout_ms"] >= 0, op
     if verified:
         assert op["result"]["verified"] == verified, op
     return op

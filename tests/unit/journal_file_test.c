@@ -98,6 +98,7 @@ static void no_schema_of_ours(void)
 static const struct {
     const char *what;
     void (*damage)(void);
+    bool later; /* shows with the first write */
 } damages[] = {
     { "its header", damage_header },
     { "a page", damage_page },
@@ -105,7 +106,7 @@ static const struct {
     { "all of it", damage_all },
     { "a text", not_a_database },
     { "a database, not ours", somebody_elses },
-    { "a table is gone", no_schema_of_ours },
+    { "a table is gone", no_schema_of_ours, true },
 };
 
 static void what_is_corrupt_is_set_aside(void **state)
@@ -119,6 +120,7 @@ static void what_is_corrupt_is_set_aside(void **state)
         place_close();
         damages[i].damage();
         place_open();
+        assert_int_equal(journal_began_empty(place.journal), !damages[i].later);
         place_put(99, OPERATION_ACCEPTED);
         assert_true(journal_began_empty(place.journal));
         place_assert_news("set-aside", "journal.db.corrupt-20261123T200129Z");
@@ -184,6 +186,7 @@ static void a_write_meets_the_damage(void **state)
     damage_open_file();
     place_put(99, OPERATION_RUNNING);
     place_assert_news("set-aside", "journal.db.corrupt-");
+    assert_true(is_there("journal.db.corrupt-20261123T200129Z-wal"));
     assert_true(journal_began_empty(place.journal));
     assert_true(place_has(99));
     assert_ok(journal_check(place.journal));
@@ -477,6 +480,7 @@ static void a_directory_in_its_place(void **state)
     assert_code(journal_check(place.journal), ERROR_STORAGE_FULL);
     place_assert_news(NULL, NULL); /* told once */
     assert_int_equal(rmdir(place.file), 0);
+    assert_fails(1, OPERATION_ACCEPTED); /* not looked for more than once a second */
     comes_back(false);
 }
 
@@ -714,7 +718,7 @@ static void read_only_and_new(void **state)
 static void fill_disk(const char *path)
 {
     static const char bytes[4096];
-    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
 
     assert_true(fd >= 0);
     while (write(fd, bytes, sizeof bytes) > 0)
@@ -733,6 +737,7 @@ static int unmount_tear_down(void **state)
 static void a_disk_that_is_really_full(void **state)
 {
     char path[512];
+    struct stat is;
 
     (void)state;
     if (mount("tmpfs", place.dir, "tmpfs", 0, "size=8m") != 0)
@@ -752,6 +757,12 @@ static void a_disk_that_is_really_full(void **state)
     place_assert_news("storage-full", "full");
     fake_clock_pass(1000);
     assert_code(journal_check(place.journal), ERROR_STORAGE_FULL);
+    /* So little lets a word through and not an operation. */
+    assert_int_equal(stat(path, &is), 0);
+    assert_int_equal(truncate(path, is.st_size - 64 * 1024), 0);
+    fake_clock_pass(1000);
+    assert_code(journal_check(place.journal), ERROR_STORAGE_FULL);
+    fill_disk(path);
     assert_true(place_has(1));
     place_put(90, OPERATION_SUCCEEDED);
     assert_false(is_there("journal.reserve"));

@@ -335,6 +335,42 @@ static void the_clock_never_goes_back(void **state)
     assert_true(journal_now_ms(place.journal) == before);
 }
 
+/* Nor where an old copy takes the file's place. */
+static void nor_with_an_old_copy(void **state)
+{
+    char copy[128], sql[256];
+
+    (void)state;
+    place_open();
+    assert_ok(journal_put_value(place.journal, "k", "v"));
+    place_close();
+    place_sql("UPDATE clock SET journal_ms = 5000000");
+    place_open();
+    assert_true(journal_now_ms(place.journal) == 5000000);
+    (void)snprintf(copy, sizeof copy, "%s/copy", place.dir);
+    (void)snprintf(sql, sizeof sql, "UPDATE clock SET journal_ms = 0; VACUUM INTO '%s'", copy);
+    place_sql(sql);
+    assert_int_equal(rename(copy, place.file), 0);
+    assert_ok(journal_put_value(place.journal, "k", "w"));
+    assert_true(journal_now_ms(place.journal) == 5000000);
+}
+
+/* There should not be two; should there be, the one that runs counts. */
+static void of_two_active_ones_the_running(void **state)
+{
+    struct operation back;
+    char *intent = NULL;
+
+    (void)state;
+    place_open();
+    place_put(1, OPERATION_ACCEPTED);
+    place_put(2, OPERATION_RUNNING);
+    place_put(3, OPERATION_ACCEPTED);
+    assert_true(journal_find_active(place.journal, &back, &intent));
+    assert_int_equal(back.state, OPERATION_RUNNING);
+    assert_null(intent);
+}
+
 /* Where the system names no boot, each process is one. */
 static void boots_without_a_name(void **state)
 {
@@ -544,6 +580,8 @@ int main(void)
         ROW(a_number_never_comes_twice),
         ROW(ages),
         ROW(the_clock_never_goes_back),
+        ROW(nor_with_an_old_copy),
+        ROW(of_two_active_ones_the_running),
         ROW(boots_without_a_name),
         ROW(results_of_a_profile),
         ROW(small_values),

@@ -733,7 +733,7 @@ static void stop_while_nobody_answers(void **state)
     int fd = peer_blackhole(&port);
 
     (void)state;
-    agent_make(&agent, port, "/nonexistent");
+    agent_make(&agent, port, "/proc/nonexistent");
     agent.config.mqtt.reconnect_min_s = 1;
     assert_ok(mqtt_start(agent.mqtt));
     /* The connection has arrived: the agent waits for an answer. */
@@ -763,7 +763,7 @@ static void a_uri_that_is_refused(void **state)
         char uri[64];
 
         print_message("%s\n", rows[i].uri);
-        agent_make(&agent, 1, "/nonexistent");
+        agent_make(&agent, 1, "/proc/nonexistent");
         (void)snprintf(uri, sizeof uri, "%s", rows[i].uri);
         agent.config.mqtt.uri = uri;
         agent.config.mqtt.insecure = rows[i].insecure;

@@ -1,4 +1,3 @@
-lpm_unit_test(history LINK lpm_operation)
 lpm_unit_test(operation LINK lpm_operation)
 lpm_unit_test(letter LINK lpm_operation)
 lpm_unit_test(intent LINK lpm_operation)
@@ -10,7 +9,6 @@ lpm_unit_test(operations SOURCES temp_journal.c LINK lpm_operation)
 target_link_options(
     operations_test PRIVATE
     -Wl,--wrap=clock_now_ms,--wrap=clock_utc_ms,--wrap=clock_is_set,--wrap=clock_boot_id,--wrap=journal_write)
-lpm_unit_test(plan LINK lpm_operation)
 lpm_unit_test(journal_clock LINK lpm_operation)
 foreach(part journal journal_file)
     lpm_unit_test(${part} LINK lpm_operation)
@@ -18,3 +16,5 @@ foreach(part journal journal_file)
         ${part}_test PRIVATE
         -Wl,--wrap=clock_now_ms,--wrap=clock_utc_ms,--wrap=clock_is_set,--wrap=clock_boot_id)
 endforeach()
+lpm_unit_test(history LINK lpm_operation)
+lpm_unit_test(plan LINK lpm_operation)

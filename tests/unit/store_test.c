@@ -244,7 +244,7 @@ static const struct {
     { "not set now", OPERATION_ACCEPTED, false, true, false, 1000, 60, NOW_MS },
     { "the clock was set back: no longer than asked for", OPERATION_ACCEPTED, false, true, true, -90000, 60, NOW_MS + TTL_MS },
     { "the default", OPERATION_ACCEPTED, false, true, true, 1000, 0, NOW_MS + 899000 },
-    { "over when it came", OPERATION_ACCEPTED, false, true, true, -1000, -1, NOW_MS - 1000 },
+    { "over when it came", OPERATION_ACCEPTED, false, true, true, -1000, -1, NOW_MS },
     { "running", OPERATION_RUNNING, false, true, true, 50000, 60, NOW_MS + 10000 },
     { "ended", OPERATION_SUCCEEDED, false, true, true, 50000, 60, EXPIRES_MS },
 }; // clang-format on
