@@ -20,13 +20,18 @@ static bool link_counts(const struct config *config)
     return config->mqtt.uri && config->mqtt.link == CONFIG_LINK_MODEM;
 }
 
-static bool had_broker(const struct run *run)
+/* A link that is gone when the switch begins is what the profile before lacks, too. */
+static bool has_broker(const struct run *run)
+{
+    return link_counts(run->tools->config) && broker_facts(run->tools->broker).online;
+}
+
+static bool had_broker_lately(const struct run *run)
 {
     struct broker_facts facts = broker_facts(run->tools->broker);
 
-    return link_counts(run->tools->config) &&
-           (facts.online ||
-            (facts.accepted_at_ms > 0 && clock_now_ms() - facts.accepted_at_ms < BROKER_FRESH_MS));
+    return has_broker(run) || (link_counts(run->tools->config) && facts.accepted_at_ms > 0 &&
+                               clock_now_ms() - facts.accepted_at_ms < BROKER_FRESH_MS);
 }
 
 /* Whatever the profile before reaches now; a broker that was reached says it, too. */
@@ -40,7 +45,6 @@ static bool had_reach(struct run *run, bool data, bool broker)
     while ((state = probe_look(run->probe, clock_now_ms())) == PROBE_RUNNING)
         if (!run_pause_until(run, clock_now_ms() + RUN_SIGN_GAP_MS))
             break;
-
     return state == PROBE_REACHED;
 }
 
@@ -68,7 +72,7 @@ void look_before(struct run *run)
     intent->had_card = intent->had_card || intent->was_ready;
     intent->had_registration = intent->had_registration || intent->was_registered;
     intent->had_data = intent->had_data || data;
-    intent->had_broker = intent->had_broker || (data && had_broker(run));
+    intent->had_broker = intent->had_broker || (data && has_broker(run));
     intent->had_reach = intent->had_reach || had_reach(run, data, intent->had_broker);
 }
 

@@ -485,7 +485,8 @@ class MqttWatcher:
         self.client.reconnect_delay_set(1, 1)
         session = Properties(PacketTypes.CONNECT)
         session.SessionExpiryInterval = 3600
-        self.client.connect("127.0.0.1", port, properties=session)
+        # Mosquitto 2.0 saves no session that began with a clean start.
+        self.client.connect("127.0.0.1", port, clean_start=False, properties=session)
         self.client.loop_start()
         if not self._subscribed.wait(TIMEOUT * SLOW):
             raise AssertionError("the watcher could not subscribe")

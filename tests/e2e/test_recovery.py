@@ -25,10 +25,10 @@ def killed_at(lab, boundary, by="rest", overrides=None):
     """A switch to BETA, killed there, that goes on to its end. (scene, operation)"""
     scene = Scene(lab, overrides, broker=True, killer=True)
     scene.killer.arm(boundary)
-    number = scene.ask(by=by)
+    scene.try_to_ask(by=by)
     scene.wait_killed()
     scene.restart()
-    return scene, scene.end(number)
+    return scene, scene.end(scene.ask_again(by=by))
 
 
 # --- at exact boundaries on the way to the card ---
@@ -207,11 +207,10 @@ def swept(lab, boundary, overrides, expect):
     """At a commit that the switch does not have it is killed after its end."""
     scene = Scene(lab, overrides, {"switch.register_s": 2}, broker=True, killer=True)
     scene.killer.arm(boundary)
-    scene.publish(key="k1")
+    scene.publish()
     scene.dies("k1")
     scene.restart("healthy")
-    number = wait_until(lambda: scene.find("k1"), 60, "the command is known")["id"]
-    scene.check(expect(scene.end(number)))
+    scene.check(expect(scene.end(scene.ask_again(by="mqtt"))))
 
 
 @needs_preload
@@ -250,13 +249,13 @@ def test_right_at_the_end(lab, when):
 def test_killed_in_the_recovery(lab, first, second):
     scene = Scene(lab, broker=True, killer=True)
     scene.killer.arm(first)
-    number = scene.ask(by="mqtt")
+    scene.publish()
     scene.wait_killed()
     scene.killer.arm(second)
     scene.restart("")
     scene.dies("k1")
     scene.restart("healthy")
-    scene.check(committed(scene.end(number)))
+    scene.check(committed(scene.end(scene.ask_again(by="mqtt"))))
     assert enables(scene.sim) <= 3
 
 
@@ -419,10 +418,10 @@ def test_limits_are_remembered(lab):
 def test_a_switch_that_was_killed_counts(lab):
     scene = Scene(lab, config={"switch.min_interval_s": 3600}, killer=True)
     scene.killer.arm(f"write:{ENABLE}:1:after")
-    number = scene.ask()
+    scene.try_to_ask()
     scene.wait_killed()
     scene.restart()
-    assert scene.end(number)["state"] == "succeeded"
+    assert scene.end(scene.ask_again())["state"] == "succeeded"
     status, headers, problem = scene.agent.enable(ALPHA)
     assert (status, problem["code"]) == (429, "cooldown") and 0 < int(headers["retry-after"]) <= 3600
 

@@ -107,6 +107,21 @@ class Scene:
 
     # --- asking ---
 
+    def try_to_ask(self, iccid=BETA, by="rest", key="k1"):
+        """Of an agent that may die before it answers."""
+        if by == "mqtt":
+            self.publish(iccid, key)
+            return
+        with contextlib.suppress(OSError, HTTPException):
+            self.agent.enable(iccid, wait=None, key=key)
+
+    def ask_again(self, iccid=BETA, by="rest", key="k1"):
+        """After a death: who got no answer asks by the same key; the broker does that by itself. The
+        agent's id of the operation."""
+        if by == "rest":
+            return self.ask(iccid, by, key)
+        return wait_until(lambda: self.find(key), 60, f"the command {key} comes again")["id"]
+
     def ask(self, iccid=BETA, by="rest", key="k1", **body):
         """The agent's own id of the operation that was let in."""
         if by == "rest":
@@ -153,11 +168,11 @@ class Scene:
     def kill(self):
         self.agent.kill()
 
-    def wait_killed(self, timeout=60):
+    def wait_killed(self, timeout=60, ends=(-signal.SIGKILL,)):
         """By a boundary of the killer's."""
         process = self.agent.process
         wait_until(lambda: process.poll() is not None, timeout, "the boundary was reached")
-        assert process.returncode == -signal.SIGKILL, process.returncode
+        assert process.returncode in ends, process.returncode
         self.agent.process = None
         if self.killer:
             self.killer.disarm()
@@ -170,7 +185,7 @@ class Scene:
 
     def dies(self, key):
         """Waits for its death at the boundary that is armed. False: the operation ended before that,
-        and the agent is killed then."""
+        and the agent is stopped; the boundary may still be on the way out."""
         process = self.agent.process
 
         def ended():
@@ -180,10 +195,12 @@ class Scene:
             return False
 
         wait_until(lambda: process.poll() is not None or ended(), 120, "its death, or the end")
-        reached = process.poll() is not None
-        process.kill()
+        if process.poll() is None:
+            process.terminate()
+            self.wait_killed(ends=(0, -signal.SIGKILL))
+            return False
         self.wait_killed()
-        return reached
+        return True
 
     # --- truth ---
 
