@@ -97,7 +97,7 @@ enum verified look_wanted(const struct run *run)
     case CONFIG_VERIFY_AUTO:
     default:
         return link_counts(config) && (run->op->request.channel == CHANNEL_MQTT ||
-                                       run->saga.intent.had_broker || had_broker(run))
+                                       run->saga.intent.had_broker || had_broker_lately(run))
                    ? VERIFIED_BROKER
                    : best_without_broker(run);
     }
