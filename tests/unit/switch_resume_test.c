@@ -237,7 +237,7 @@ static void cut_off_anywhere(void **state)
         world_run(&cases[i].script, &end);
         calls = world_seen.calls;
         print_message("%s: %u calls\n", cases[i].what, calls);
-        for (unsigned n = 1; n <= calls; n += 1 + calls / 200) {
+        for (unsigned n = 1; n <= calls; n += 1 + calls / 100) {
             script = cases[i].script;
             script.cut = script.again = true;
             script.reboot = n % 2;
