@@ -61,22 +61,11 @@ class Tmpfs:
 
 @pytest.fixture
 def disk(lab):
-    """The file system that the next agent's state_dir is on."""
+    """The file system that the next agent's state_dir is on. Unmounted lazily: the agent ends after
+    it, with the lab."""
     disk = Tmpfs(lab.folder / "disk")
     yield disk
     disk.unmount()
-
-
-@pytest.fixture
-def lab(disk_last):
-    return disk_last
-
-
-@pytest.fixture
-def disk_last():
-    """The lab ends before what it stands on is taken away: no agent writes to a folder that went."""
-    with harness.Lab() as a_lab:
-        yield a_lab
 
 
 def on_disk(lab, disk, overrides=None, config=None, **more):
@@ -206,9 +195,7 @@ def test_fullness_is_told_once(lab, disk):
         refused(scene, GAMMA)
     disk.free()
     lets_in(scene, GAMMA, "again")
-    scene.watcher.wait_for(
-        lambda m: m.topic == f"{P}/e/journal" and "recovered" in str(m.payload), 60, "its recovery"
-    )
+    recovered(scene)
     told = [str(m.payload) for m in scene.watcher.all(f"{P}/e/journal")]
     assert len([text for text in told if "storage-full" in text]) <= 1, told
 
@@ -271,6 +258,13 @@ def test_writes_fail_while_it_runs(lab, word):
     scene.check(committed(scene.end(op["id"]), now=GAMMA))
 
 
+def recovered(scene):
+    """What memory had is on disk, and it is told."""
+    scene.watcher.wait_for(
+        lambda m: m.topic == f"{P}/e/journal" and "recovered" in str(m.payload), 60, "its recovery"
+    )
+
+
 @needs_preload
 @pytest.mark.parametrize("word", ["EROFS", "EIO"])
 def test_writes_fail_in_the_middle_of_a_switch(lab, word):
@@ -281,10 +275,27 @@ def test_writes_fail_in_the_middle_of_a_switch(lab, word):
     sick.fail(word)
     op = rolled_back(scene.end(number), "not-registered")
     sick.heal()
+    recovered(scene)
     scene.check(op)
     scene.kill()
     scene.restart()
     assert scene.agent.operation(number) == op
+
+
+@needs_preload
+def test_nobody_is_told_what_is_on_no_disk(lab):
+    """The end and its messages are one transaction: a kill before it leaves one story, not two."""
+    sick = SickDisk(lab)
+    scene = Scene(lab, {"modem.refresh_ms": 800}, {"switch.verify": "attached"}, broker=True, env=sick.env)
+    number = scene.ask(by="mqtt")
+    scene.sim.wait(op="enable", count=1)
+    sick.fail("EIO")
+    scene.end(number)
+    pause(1)
+    scene.kill()
+    sick.heal()
+    scene.restart("healthy")
+    scene.check(committed(scene.end(number)))
 
 
 @needs_preload
@@ -304,14 +315,10 @@ def test_no_intent_no_enable(lab):
 # --- damaged ---
 
 
-def set_aside(scene):
-    """What lies beside the journal under another name, without its -wal and -shm."""
-    path = journal(scene)
-    return [
-        other for other in path.parent.iterdir()
-        if other.name.startswith("journal") and other.name != path.name
-        and not other.name.endswith(("-wal", "-shm"))
-    ]
+def files(scene):
+    """What lies in the state_dir, less what SQLite puts beside a journal."""
+    names = {path.name for path in journal(scene).parent.iterdir()}
+    return {name for name in names if not name.endswith(("-wal", "-shm"))}
 
 
 def garbage(path):
@@ -344,20 +351,20 @@ def test_a_corrupt_journal_is_set_aside(lab, damage):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(str(path) + other)
     damage(path)
-    damaged = path.read_bytes()
+    damaged, before = path.read_bytes(), files(scene)
     scene.watcher.clear()
     scene.restart()
-    kept, = wait_until(lambda: set_aside(scene), 30, "it was set aside")
-    assert kept.read_bytes() == damaged, "as it was found"
+    kept, = wait_until(lambda: files(scene) - before, 30, "it was set aside")
+    assert path.with_name(kept).read_bytes() == damaged, "as it was found"
     told = scene.watcher.wait_for(f"{P}/e/journal", 60).payload
-    assert kept.name in str(told) and told["id"] and told["at"]
+    assert kept in str(told) and told["id"] and told["at"]
     # A journal that begins anew is a journal.
     op = committed(scene.end(scene.ask(GAMMA, key="new")), now=GAMMA)
     scene.check(op)
     scene.kill()
     scene.restart()
     assert scene.agent.operation(op["id"]) == op
-    assert len(set_aside(scene)) == 1
+    assert files(scene) - before == {kept}
 
 
 def test_a_journal_lost_on_a_dead_profile_brings_the_fallback(lab):
@@ -388,11 +395,11 @@ def test_a_wal_left_behind(lab):
     scene = Scene(lab)
     op = committed(scene.end(scene.ask(key="k1")))
     scene.kill()
-    wal = journal(scene).with_name("journal.db-wal")
+    before, wal = files(scene), journal(scene).with_name("journal.db-wal")
     assert wal.exists() and wal.stat().st_size > 0
     scene.restart()
     assert scene.agent.enable(BETA, key="k1")[2] == op
-    assert not set_aside(scene)
+    assert files(scene) == before, "nothing was set aside"
 
 
 @pytest.mark.parametrize("end", ["cut", "garbled"])
@@ -402,7 +409,7 @@ def test_a_wal_that_was_torn(lab, end):
     op = committed(scene.end(scene.ask(key="k1")))
     committed(scene.end(scene.ask(GAMMA, key="k2")), now=GAMMA)
     scene.kill()
-    wal = journal(scene).with_name("journal.db-wal")
+    before, wal = files(scene), journal(scene).with_name("journal.db-wal")
     size = wal.stat().st_size
     with open(wal, "r+b") as file:
         if end == "cut":
@@ -411,7 +418,7 @@ def test_a_wal_that_was_torn(lab, end):
             file.seek(size - 100)
             file.write(os.urandom(100))
     scene.restart()
-    assert not set_aside(scene)
+    assert files(scene) == before, "nothing was set aside"
     assert scene.agent.enable(BETA, key="k1")[2] == op
     assert scene.in_use() == (GAMMA, GAMMA)
 

@@ -256,7 +256,7 @@ class Scene:
             f"the outcome of {op['id']}",
         )
         events = [m for m in self.watcher.all(f"{P}/e/switch") if m.payload["id"] == op["id"]]
-        assert len({m.raw for m in events}) == 1, events
+        assert len({m.raw for m in events}) == 1, "one outcome, two stories"
         told = {name: events[0].payload.get(name) for name in op}
         assert told == op, f"REST says {op}\nthe fleet was told {told}"
         if op["source"]["channel"] == "mqtt":
@@ -276,7 +276,8 @@ class Scene:
             if rev not in order:
                 order.append(rev)
         assert order == sorted(order), f"revs came as {order}"
-        assert all(len(texts) == 1 for texts in words.values()), "one rev, two stories"
+        twice = {rev: texts for rev, texts in words.items() if len(texts) > 1}
+        assert not twice, f"one rev, two stories: {twice}"
         ends = [rev for rev in order if json.loads(min(words[rev]))["state"] in ENDED]
         assert ends == [op["rev"]] == order[-1:], (ends, op["rev"], order)
 
