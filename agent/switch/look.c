@@ -128,6 +128,16 @@ static bool has_other_imsi(const struct run *run)
     return !e.code && before[0] && strcmp(imsi, before) != 0;
 }
 
+/* On the way back, and the modem has not been seen to leave: it works with the profile before, as long as
+ * its IMSI is the one of then. */
+static bool never_left(const struct run *run)
+{
+    const struct intent *intent = &run->saga.intent;
+
+    return intent->leg == LEG_PREVIOUS && !intent->left_previous && !run->restarted &&
+           !has_other_imsi(run);
+}
+
 /* Which profile the modem works with. One that has no command for it lets the card be read (CRSM),
  * and the card has switched: then the IMSI has to be another one, too. */
 static void look_at_card_in_use(struct run *run, struct saga_seen *ret)
@@ -139,8 +149,9 @@ static void look_at_card_in_use(struct run *run, struct saga_seen *ret)
 
     run->has_now = false;
     /* A modem that tells no ICCID in any way: after the card's yes, another IMSI has to do. */
-    if (e.code == ERROR_CARD && profile->has_iccid && has_other_imsi(run)) {
-        run->restarted = run->has_now = ret->on_profile = true;
+    if (e.code == ERROR_CARD && profile->has_iccid && (has_other_imsi(run) || never_left(run))) {
+        run->restarted = run->restarted || !never_left(run);
+        run->has_now = ret->on_profile = true;
         run->now = profile->iccid;
     }
     if (e.code)
@@ -148,7 +159,7 @@ static void look_at_card_in_use(struct run *run, struct saga_seen *ret)
     matches = profile->has_iccid && iccid_equal(&now, &profile->iccid);
     if (matches && (!cached || !run->restarted) && has_other_imsi(run))
         run->restarted = ret->on_profile = true;
-    if (matches && (cached || !run->saga.intent.imsi_before[0]))
+    if (matches && (cached || !run->saga.intent.imsi_before[0] || never_left(run)))
         ret->on_profile = true;
     ret->elsewhere = !matches;
     ret->foreign = cached && !matches && !run_is_our_iccid(run, &now);
