@@ -149,6 +149,8 @@ static const struct row rows[] = {
       END_SAME, ERROR_INTERRUPTED, 'A', .trace = "JbE|OCLr" },
     { "programs: cut off in after", { .hooks = true, CUT_AT("JbESa", 0), .changes = { GOES_WELL } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JbESa|OLSVa" },
+    { "programs: after is over while it proves itself", { .hooks = true, STOPPED_AT("JbESa", 3000), .channel = CHANNEL_MQTT, .uri = true, .changes = { GOES_WELL }, .words = { SAYS(AGAIN, ACCEPTS, 20000, 100) } },
+      END_WELL, 0, 'B', VERIFIED_BROKER, "JbESa|OLSV" },
     { "programs: after is over while it waits for the word", { .hooks = true, .cut = true, STOPPED_IN(CONFIRMING), .confirm_s = 600, .changes = { GOES_WELL }, .words = { SAYS(AGAIN, CONFIRM, 20000, 0) } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JbESa|OL" },
     { "programs: cut off in rolled_back", { .hooks = true, CUT_AT("JbESHJASr", 0), .changes = { NO_SERVICE, BACK_WELL } },
@@ -208,6 +210,31 @@ static void phases_go_on_with_what_is_left(void **state)
     }
 }
 
+/* The moment when data ended is known within one boot; what was measured before stays. */
+static void blackouts(void **state)
+{
+    static const struct {
+        const char *what;
+        struct script script;
+        int64_t min_ms, max_ms;
+    } cases[] = {
+        // clang-format off
+        { "restarted", { STOPPED_IN(REGISTERING), .changes = { GOES_WELL } }, 6500, 7500 },
+        { "rebooted", { .reboot = true, STOPPED_IN(REGISTERING), .changes = { GOES_WELL } }, -1, -1 },
+        { "rebooted once data flowed", { .reboot = true, STOPPED_IN(VERIFYING), .changes = { GOES_WELL } }, 4500, 5100 },
+    }; // clang-format on
+    static struct world_end end;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        world_run(&cases[i].script, &end);
+        print_message("%s: %d ms\n", cases[i].what, (int)end.op.blackout_ms);
+        assert_int_equal(end.op.state, OPERATION_SUCCEEDED);
+        assert_true(end.op.blackout_ms >= cases[i].min_ms);
+        assert_true(end.op.blackout_ms <= cases[i].max_ms);
+    }
+}
+
 /* Cut off at every call of the modem or the card, with and without a reboot: it ends as it would
  * have, and nothing reaches the card twice. */
 static void cut_off_anywhere(void **state)
@@ -261,6 +288,7 @@ int main(void)
         cmocka_unit_test(switches_go_on),
         cmocka_unit_test(switches_go_on_after_a_reboot),
         cmocka_unit_test(phases_go_on_with_what_is_left),
+        cmocka_unit_test(blackouts),
         cmocka_unit_test(cut_off_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,6 +220,8 @@ static const struct row rows[] = {
     /* Somebody else. */
     { "overtaken before it has noticed", { .changes = { AT(ENABLE, 500, ON_C, HOME, .card = 'C') } },
       END_OVERTAKEN, ERROR_OVERTAKEN, 'C', VERIFIED_NOTHING, "JE" },
+    { "overtaken by the card's own way to the fallback, before it has noticed", { .has_c = true, .mark = 'C', .changes = { AT(ENABLE, 500, ON_C, HOME, .card = 'C') } },
+      END_OVERTAKEN, ERROR_OVERTAKEN, 'C', VERIFIED_NOTHING, "JE" },
     { "overtaken while it registers", { .changes = { AT(ENABLE, 500, STARTS), AT(ENABLE, 2000, ON_B, SEARCHES), AT(ENABLE, 4000, ON_C, HOME, .data = true) } },
       END_OVERTAKEN, ERROR_OVERTAKEN, 'C', VERIFIED_NOTHING, "JES" },
     { "overtaken back to the one before", { .changes = { AT(ENABLE, 500, STARTS), AT(ENABLE, 2000, ON_B, SEARCHES), AT(ENABLE, 4000, HOME, .data = true) } },
