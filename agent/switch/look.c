@@ -69,6 +69,8 @@ void look_before(struct run *run)
     data = !e.code && intent->was_registered && connectivity_has_data(&before);
     /* An ENABLE that did not reach the card is sent again, while the modem may be starting: what the
      * profile had when the switch began stays so. */
+    if (!intent->imsi_previous[0])
+        memcpy(intent->imsi_previous, intent->imsi_before, sizeof intent->imsi_previous);
     intent->had_card = intent->had_card || intent->was_ready;
     intent->had_registration = intent->had_registration || intent->was_registered;
     intent->had_data = intent->had_data || data;
@@ -128,14 +130,16 @@ static bool has_other_imsi(const struct run *run)
     return !e.code && before[0] && strcmp(imsi, before) != 0;
 }
 
-/* On the way back, and the modem has not been seen to leave: it works with the profile before, as long as
- * its IMSI is the one of then. */
+/* On the way back, and the modem was never seen with the target: it works with the profile before, as
+ * long as its IMSI is the one of then. */
 static bool never_left(const struct run *run)
 {
     const struct intent *intent = &run->saga.intent;
+    char imsi[17];
 
-    return intent->leg == LEG_PREVIOUS && !intent->left_previous && !run->restarted &&
-           !has_other_imsi(run);
+    return intent->leg == LEG_PREVIOUS && !intent->arrived && intent->imsi_previous[0] &&
+           !modem_read_imsi_hash(run->tools->modem, imsi).code &&
+           strcmp(imsi, intent->imsi_previous) == 0;
 }
 
 /* Which profile the modem works with. One that has no command for it lets the card be read (CRSM),
@@ -149,11 +153,12 @@ static void look_at_card_in_use(struct run *run, struct saga_seen *ret)
 
     run->has_now = false;
     /* A modem that tells no ICCID in any way: after the card's yes, another IMSI has to do. */
-    if (e.code == ERROR_CARD && profile->has_iccid && (has_other_imsi(run) || never_left(run))) {
-        run->restarted = run->restarted || !never_left(run);
+    if (e.code == ERROR_CARD && profile->has_iccid && has_other_imsi(run))
+        run->restarted = run->has_now = ret->on_profile = true;
+    else if (e.code == ERROR_CARD && profile->has_iccid && never_left(run))
         run->has_now = ret->on_profile = true;
+    if (e.code && run->has_now)
         run->now = profile->iccid;
-    }
     if (e.code)
         return;
     matches = profile->has_iccid && iccid_equal(&now, &profile->iccid);

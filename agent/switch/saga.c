@@ -273,11 +273,11 @@ static struct saga_step climb(struct saga *saga, const struct saga_limits *limit
                    now_ms);
 }
 
-/* A modem that never noticed the switch away has nothing to notice when it is undone. */
+/* A modem that was never seen with the target has nothing to notice when the switch is undone. */
 static bool has_switched(const struct saga *saga, const struct saga_limits *limits,
                          const struct saga_seen *seen, int64_t now_ms)
 {
-    bool never_left = saga->intent.leg == LEG_PREVIOUS && !saga->intent.left_previous;
+    bool never_left = saga->intent.leg == LEG_PREVIOUS && !saga->intent.arrived;
 
     return seen->modem_open && seen->on_profile && !seen->sim.code &&
            (seen->restarted ||
@@ -432,6 +432,8 @@ struct saga_step saga_next(struct saga *saga, const struct saga_limits *limits,
         return enabling(saga, limits, seen, now_ms);
     saga->intent.restarted = saga->intent.restarted || seen->restarted;
     saga->intent.left_previous = saga->intent.left_previous || seen->restarted;
+    saga->intent.arrived =
+        saga->intent.arrived || (saga->intent.leg == LEG_TARGET && seen->on_profile);
     if (is_locked(saga, limits, seen, now_ms))
         return give_up(saga, limits, LACK_CARD, seen->sim, now_ms);
     if (seen->foreign || (seen->elsewhere && phase != PHASE_RESETTING))
