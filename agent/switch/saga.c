@@ -264,6 +264,13 @@ static struct saga_step climb(struct saga *saga, const struct saga_limits *limit
         saga->rung_began_ms = -1;
         return (struct saga_step){ .act = SAGA_RESET_MODEM };
     }
+    /* There is nothing left behind a way back: a port that is gone is waited for, and when it returns
+     * the modem gets the time of a rung. */
+    if (saga->intent.leg != LEG_TARGET && !seen->modem_open &&
+        now_ms - saga->phase_began_ms < limits->patience_ms) {
+        saga->rung_began_ms = now_ms;
+        return look(saga, now_ms);
+    }
     return give_up(saga, limits, LACK_CARD,
                    error_make(ERROR_IN_AGENT, ERROR_NOT_SWITCHED, 0, "the card has switched, %s",
                               !seen->modem_open  ? "the modem's port has not come back"
@@ -318,15 +325,18 @@ static void prove(struct saga *saga, enum verified proof)
 }
 
 /* Registered is what a roll-back asks for. Data mostly follows at once, and only then is it known how
- * long there was none; it is not waited for longer than that. */
+ * long there was none: for that it is waited for shortly. */
 static struct saga_step registered(struct saga *saga, const struct saga_limits *limits,
                                    const struct saga_seen *seen, int64_t now_ms)
 {
     int64_t ms = lasts(&saga->registered_since_ms, true, now_ms);
 
+    bool measures = saga->intent.data_ended_ms && saga->intent.blackout_ms < 0;
+
     if (saga->intent.leg != LEG_TARGET)
-        return seen->data || ms >= limits->settle_ms ? end(SAGA_ROLLED_BACK, saga->intent.reason)
-                                                     : look(saga, now_ms);
+        return seen->data || !measures || ms >= limits->settle_ms
+                   ? end(SAGA_ROLLED_BACK, saga->intent.reason)
+                   : look(saga, now_ms);
     prove(saga, VERIFIED_REGISTERED);
     return enter(saga, limits, PHASE_ATTACHING, now_ms);
 }

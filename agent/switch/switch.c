@@ -46,7 +46,7 @@ static int64_t reset_budget_ms(const struct config *config)
 
 static int64_t back_budget_ms(const struct config *config)
 {
-    return RUN_TURN_BACK_MS + RUN_ENABLE_MS + RUN_SETTLE_MS + reset_budget_ms(config) +
+    return 2 * (int64_t)RUN_TURN_BACK_MS + RUN_ENABLE_MS + RUN_SETTLE_MS + reset_budget_ms(config) +
            1000 * (int64_t)config->switching.register_s + 2 * (int64_t)HOLD_MS + SETTLE_MS;
 }
 
@@ -83,6 +83,7 @@ static struct saga_limits limits_of(const struct switch_tools *tools, const stru
         .attach_ms = 1000 * (int64_t)config->switching.attach_s,
         .verify_ms = 1000 * (int64_t)config->switching.verify_s,
         .confirm_ms = 1000 * op->request.confirm_s,
+        .patience_ms = RUN_TURN_BACK_MS,
         .denied_ms = DENIED_MS,
         .locked_ms = LOCKED_MS,
         .help_ms = HELP_MS,

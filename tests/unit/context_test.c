@@ -136,6 +136,8 @@ struct step {
     const char *somebody;
     bool changed;
     const char *apn;
+    /* Contexts that are written where it is more than one. */
+    int writes;
 };
 
 static void profiles_have_their_contexts(void **state)
@@ -158,7 +160,7 @@ static void profiles_have_their_contexts(void **state)
         { "not known what was in use: the modem's own", { { 'B', 0, .changed = true, .apn = "b.net" }, { 'A', 'B', .changed = true, .apn = "own.net" } } },
         { "resumed before it was written", { { 'B', 'A', .keep = true, .changed = true, .apn = "b.net" }, { 'A', 'B', .changed = true, .apn = "own.net" } } },
         { "resumed: what was kept is newer", { { 'B', 'A', .changed = true, .apn = "b.net" }, { 'B', 'A', .keep = true, .somebody = "half.net", .changed = true, .apn = "b.net" }, { 'A', 'B', .changed = true, .apn = "own.net" } } },
-        { "another context does not touch the first", { { 'C', 'A', .changed = true, .apn = "own.net" }, { 'B', 'C', .changed = true, .apn = "b.net" } } },
+        { "another context does not touch the first, and goes when its profile does", { { 'C', 'A', .changed = true, .apn = "own.net" }, { 'B', 'C', .changed = true, .apn = "b.net", .writes = 2 }, { 'A', 'B', .changed = true, .apn = "own.net" } } },
     }; // clang-format on
 
     (void)state;
@@ -176,7 +178,7 @@ static void profiles_have_their_contexts(void **state)
             assert_int_equal(changed, step->changed);
             assert_string_equal(world.stands[1].apn, step->apn);
             /* A change counts from the next attach on, and no other reason is one to attach. */
-            assert_int_equal(world.written, step->changed);
+            assert_int_equal(world.written, step->writes ? step->writes : step->changed);
             assert_int_equal(world.attached, step->changed);
             /* A restart between any two of them. */
             temp_journal_reopen(&temp);
