@@ -181,14 +181,27 @@ static int run_value(struct journal *journal, const struct journal_stamp *now, v
     return journal_rows_put_value(&journal->db, put->key, put->value);
 }
 
-struct error journal_put_value(struct journal *journal, const char *key, const char *value)
+static struct error put_value(struct journal *journal, const char *key, const char *value,
+                              bool synced)
 {
     struct value_to_put put = { key, value };
-    const struct journal_work work = { run_value, &put, .synced = true };
+    const struct journal_work work = { run_value, &put, .synced = synced };
 
     if (value && strlen(value) > JOURNAL_VALUE_MAX)
         return error_make(ERROR_IN_AGENT, ERROR_INTERNAL, 0, "a value of %zu bytes", strlen(value));
     return journal_file_write(journal, &work);
+}
+
+struct error journal_put_value(struct journal *journal, const char *key, const char *value)
+{
+    return put_value(journal, key, value, true);
+}
+
+void journal_save_value(struct journal *journal, const char *key, const char *value)
+{
+    struct error ignored = put_value(journal, key, value, false);
+
+    (void)ignored; /* as the header says */
 }
 
 /* --- reading --- */

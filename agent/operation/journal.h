@@ -126,5 +126,7 @@ size_t journal_load_letters(struct journal *journal, int64_t after, size_t cap, 
 /* With an fsync; `value` NULL: removed. ERROR_STORAGE_FULL; ERROR_INTERNAL: it is too long. */
 MUST_CHECK struct error journal_put_value(struct journal *journal, const char *key,
                                           const char *value);
+/* The same without an fsync: survives a kill, maybe not a power cut. Trouble is ignored. */
+void journal_save_value(struct journal *journal, const char *key, const char *value);
 /* Gives (free); NULL: there is none. */
 char *journal_get_value(struct journal *journal, const char *key);

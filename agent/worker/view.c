@@ -79,14 +79,32 @@ bool view_is_other_card(const struct view *view, const struct profile_list *list
     return before->count > 0;
 }
 
+void view_remember(struct view *view, const char *enabled)
+{
+    copy_text(view->remembered, sizeof view->remembered, enabled);
+}
+
+/* Once: what was changed while the agent was away. */
+static void compare_with_remembered(struct view *view, const struct profile_list *list)
+{
+    const struct profile *enabled = profile_enabled(list);
+
+    if (view->remembered[0] && strcmp(view->list_by, "start") == 0 && enabled &&
+        enabled->has_iccid && strcmp(enabled->iccid.text, view->remembered) != 0)
+        view->list_by = "external";
+    view->remembered[0] = '\0';
+}
+
 void view_take_list(struct view *view, const struct profile_list *list)
 {
-    const struct bus_profiles told = { .by = view->list_by };
+    struct bus_profiles told;
     bool known = view->rows_tag[0] != '\0';
     bool other_enabled = !known || !same_enabled(&view->now.list, list);
     char rows_tag[sizeof view->rows_tag];
     bool news;
 
+    compare_with_remembered(view, list);
+    told.by = view->list_by;
     etag_of_list(list, 0, rows_tag);
     news = strcmp(rows_tag, view->rows_tag) != 0;
     memcpy(view->rows_tag, rows_tag, sizeof rows_tag);

@@ -22,6 +22,8 @@ struct view {
     char rows_tag[SNAPSHOT_ETAG_MAX + 1];
     /* What will have changed the next list if it differs: "start", "operation", "external". */
     const char *list_by;
+    /* The profile in use as of before the start: its ICCID, "" not known. */
+    char remembered[ICCID_TEXT_MAX + 1];
 };
 
 /* Keeps both. */
@@ -33,6 +35,9 @@ void view_take_identity(struct view *view, const struct modem_identity *id);
 void view_take_eid(struct view *view, const struct eid *eid);
 /* There was a list before, and `list` has none of its profiles. */
 bool view_is_other_card(const struct view *view, const struct profile_list *list);
+/* What the journal remembers of the profile in use; "" nothing. A first list that says otherwise was
+ * changed by somebody else while the agent was away. */
+void view_remember(struct view *view, const char *enabled);
 /* A fresh list of the card. */
 void view_take_list(struct view *view, const struct profile_list *list);
 /* What was known of the list holds no longer; `by` (a literal) is to blame for what the next one

@@ -23,6 +23,7 @@
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
 #include "agent/state/snapshot.h"
+#include "agent/switch/context.h"
 #include "agent/switch/switch.h"
 #include "agent/worker/rescue.h"
 #include "agent/worker/view.h"
@@ -41,6 +42,7 @@ enum {
     SIM_GAP_MIN_MS = 2000,
     SIM_GAP_MAX_MS = 30000,
     TAKE_UP_MS = 60000,
+    CONTEXT_MS = 30000,
     WANTS_CARD = READ_EID | READ_PROFILES,
     WANTS_ALL = WANTS_CARD | READ_CONNECTIVITY,
 };
@@ -79,6 +81,10 @@ struct worker {
     /* Until when the modem is waited for before that. */
     int64_t take_up_at_ms;
     struct rescue rescue;
+    /* The profile in use, as the journal has it; "": not known. */
+    struct iccid remembered;
+    /* The profile that the modem works with and whose APN was looked after; "": none yet. */
+    struct iccid context_of;
     int64_t reopen_at_ms, reopen_pause_ms;
     int64_t retry_at_ms, retry_pause_ms;
     /* Since when the SIM says busy, as it does for seconds after a reset; 0: it does not. */
@@ -261,6 +267,20 @@ static bool keeps_busy(struct worker *worker, const struct error *sim)
     return waits_for_sim(worker, now_ms);
 }
 
+static const char enabled_key[] = "enabled";
+
+/* Which profile is in use is remembered over a restart: somebody may switch while the agent is away. */
+static void take_list(struct worker *worker, const struct profile_list *list)
+{
+    const struct profile *enabled = profile_enabled(list);
+
+    view_take_list(&worker->view, list);
+    if (!enabled || !enabled->has_iccid || iccid_equal(&enabled->iccid, &worker->remembered))
+        return;
+    worker->remembered = enabled->iccid;
+    journal_save_value(worker->journal, enabled_key, enabled->iccid.text);
+}
+
 /* Each part goes into the snapshot, and to those who wait for it, by its own fate. */
 static void take_parts(struct worker *worker, unsigned wants, const struct eid *eid,
                        const struct error *eid_error, const struct error *e)
@@ -271,7 +291,7 @@ static void take_parts(struct worker *worker, unsigned wants, const struct eid *
         /* A card that was changed in silence: its EID comes with the next job. */
         if (!(wants & READ_EID) && view_is_other_card(&worker->view, &worker->list))
             worker->other_card = true;
-        view_take_list(&worker->view, &worker->list);
+        take_list(worker, &worker->list);
     }
     if (modem_is_open(worker->modem))
         set_trouble(worker, MODEM_READY, e);
@@ -384,6 +404,35 @@ static bool try_rescue(struct worker *worker)
            ADMISSION_ACCEPTED;
 }
 
+/* The modem works with another profile than before, and no switch of ours made it so: that profile has
+ * its APN all the same. At the start only one that the configuration has an APN for: what else stands
+ * there may have been set by hand. */
+static void look_after_context(struct worker *worker, const struct connectivity *reading)
+{
+    const struct context_tools tools = { .config = worker->config,
+                                         .journal = worker->journal,
+                                         .modem = worker->modem };
+    const struct iccid before = worker->context_of;
+    const struct config_profile *row;
+    struct error e;
+    bool changed;
+
+    if (!reading->has_iccid || iccid_equal(&reading->iccid, &before))
+        return;
+    worker->context_of = reading->iccid;
+    row = config_profile_find(worker->config, &reading->iccid);
+    if (!before.text[0] && !(row && row->apn))
+        return;
+    e = context_apply(&tools, &reading->iccid, before.text[0] ? &before : NULL, false,
+                      clock_now_ms() + CONTEXT_MS, &changed);
+    if (e.code && e.code != ERROR_SHUTTING_DOWN)
+        log_warning("APN could not be set, going on with the one that is there", LOG_ERR(&e));
+    else if (changed)
+        log_info("APN was set", LOG_ID("iccid", reading->iccid.text));
+    if (changed)
+        worker->sample_at_ms = 0;
+}
+
 static void read_connectivity(struct worker *worker)
 {
     struct connectivity reading = { 0 };
@@ -398,6 +447,7 @@ static void read_connectivity(struct worker *worker)
         worker->view.now.has_connectivity = true;
         worker->view.now.connectivity = reading;
         look_after_rescue(worker, &reading);
+        look_after_context(worker, &reading);
         view_publish(&worker->view);
         bus_publish(worker->bus, BUS_CONNECTIVITY, NULL);
     } else if (!modem_is_open(worker->modem)) {
@@ -416,7 +466,7 @@ static void take_outcome(struct worker *worker, const struct switch_outcome *out
         worker->view.now.has_connectivity = false;
         view_drop_list(&worker->view, outcome->overtaken ? "external" : "operation");
     } else if (outcome->has_list) {
-        view_take_list(&worker->view, &outcome->list);
+        take_list(worker, &outcome->list);
     } else {
         view_publish(&worker->view);
     }
@@ -483,6 +533,8 @@ static void run_switch(struct worker *worker, const struct operation *op,
     worker->sample_at_ms = 0;
     if (outcome->interrupted)
         return;
+    if (outcome->end.has_now)
+        worker->context_of = outcome->end.now;
     if (!outcome->ended_already)
         operations_end(worker->operations, op->id, &outcome->end);
     note_rescue(worker, op, outcome);
@@ -722,6 +774,10 @@ static void remember(struct worker *worker)
     worker->rescue = rescue_begin(text, journal_began_empty(worker->journal), clock_now_ms());
     worker->interrupted = true;
     worker->take_up_at_ms = clock_now_ms() + TAKE_UP_MS;
+    free(text);
+    text = journal_get_value(worker->journal, enabled_key);
+    if (text && !iccid_from_text(text, strlen(text), &worker->remembered).code)
+        view_remember(&worker->view, worker->remembered.text);
     free(text);
 }
 

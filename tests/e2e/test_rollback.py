@@ -557,6 +557,19 @@ def test_stranded_and_asked_for_another(lab):
 # --- others ---
 
 
+def test_a_switch_from_outside_while_the_agent_is_away(lab):
+    scene = Scene(lab, broker=True)
+    scene.agent.stop()
+    scene.sim.switch(BETA)
+    scene.watcher.clear()
+    scene.agent.start()
+    scene.watcher.wait_for(
+        lambda m: m.topic == f"{P}/e/profiles" and m.payload.get("by") == "external", 60
+    )
+    assert scene.sim.enabled() == BETA, "taken as the truth"
+
+
+
 def test_overtaken(lab):
     scene = Scene(lab, net(1, delay_ms=20000), {"switch.register_s": 60}, broker=True)
     number = scene.ask(by="mqtt")
@@ -774,6 +787,27 @@ def test_never_touched_never_touches(lab):
     since = scene.sim.last_n()
     scene.check(committed(run(scene, GAMMA), now=GAMMA))
     assert not contexts_written(scene, since) and apn(scene) == "by.hand"
+
+
+def test_an_apn_follows_a_switch_from_outside(lab):
+    """Nobody asked the agent; the profile wants its APN all the same, and the one before gets its own."""
+    scene = Scene(lab, APNS, {**BETA_HAS, "telemetry": {"sample_s": 1}})
+    scene.sim.wait(registration="home", data=True)
+    scene.sim.switch(BETA)
+    wait_until(lambda: apn(scene) == BETA_APN, what="the APN of the new profile")
+    scene.sim.wait(iccid=BETA, data=True)
+    scene.sim.switch(ALPHA)
+    wait_until(lambda: apn(scene) == ALPHA_APN, what="the APN that stood there")
+    scene.sim.wait(iccid=ALPHA, data=True)
+
+
+def test_an_apn_that_is_configured_later_is_set_at_the_start(lab):
+    scene = Scene(lab, {"modem.apn": "wrong", **net(0, apn=ALPHA_APN)})
+    scene.agent.stop()
+    scene.agent.write_config({"profiles": {ALPHA: {"apn": ALPHA_APN}}})
+    scene.agent.start()
+    wait_until(lambda: apn(scene) == ALPHA_APN, what="the APN that is configured")
+    scene.sim.wait(data=True)
 
 
 def test_two_profiles_with_an_apn_each(lab):
