@@ -51,4 +51,8 @@ struct transport_ops {
     /* Closes what others may have left open, a program that was killed among them. NULL: nothing
      * can be done. Refusals are fine: an error means that the modem cannot be talked to. */
     struct error (*clear)(struct transport *t, int64_t deadline_ms);
+    /* What names the session that is open, for a later process; "" none. And back: close() then
+     * closes what an earlier process left open. NULL where `open` is. */
+    const char *(*session)(const struct transport *t);
+    void (*adopt)(struct transport *t, const char *session);
 };

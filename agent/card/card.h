@@ -29,8 +29,13 @@ struct card_options {
      * stops. */
     int64_t (*now_ms)(void *ctx);
     bool (*pause)(void *ctx, int64_t until_ms);
+    /* Called when what this agent has open on the card changed: a text for card_adopt(), "" for
+     * nothing. NULL: nobody keeps it. */
+    void (*on_channels)(void *ctx, const char *open);
     void *ctx;
 };
+
+enum { CARD_CHANNELS_MAX = 63 };
 
 /* NULL: no memory. */
 struct card *card_new(const struct card_options *options);
@@ -42,6 +47,9 @@ const char *card_interface_name(const struct card *card);
 
 /* The modem or the card was reset: channels on record are gone, transport and interface stay. */
 void card_forget_channels(struct card *card);
+/* What an earlier process had open when it was killed, and no restart of the modem has closed since: it
+ * is closed before the next job. A text that is none is ignored. */
+void card_adopt(struct card *card, const char *open);
 /* Another modem or another card: everything is tried anew. */
 void card_forget_all(struct card *card);
 

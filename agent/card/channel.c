@@ -21,6 +21,12 @@ static bool is_by_modem(const struct channel *ch)
     return ch->way->transport->ops->open;
 }
 
+static void tell_change(const struct channel *ch)
+{
+    if (ch->way->changed)
+        ch->way->changed(ch->way->ctx);
+}
+
 static void note_open(struct channel *ch, unsigned number)
 {
     ch->is_open = true;
@@ -185,8 +191,10 @@ static struct error close_by_apdu(struct channel *ch, unsigned number, bool *ret
     struct error e = manage(ch, apdu_close_channel(number), CHANNEL_CLOSE_MS, &answer);
 
     *ret_closed = !e.code && is_closed_by(answer.sw);
-    if (*ret_closed)
+    if (*ret_closed) {
         ch->way->own &= ~(1U << number);
+        tell_change(ch);
+    }
     return e;
 }
 
@@ -249,6 +257,7 @@ static struct error open_by_apdu(struct channel *ch)
         return e;
     note_open(ch, number);
     ch->way->own |= 1U << number;
+    tell_change(ch);
     return ERROR_OK;
 }
 
@@ -302,6 +311,7 @@ static struct error open_by_modem_once(struct channel *ch)
     if (e.code)
         return e;
     note_open(ch, number <= APDU_CHANNEL_MAX ? number : 0);
+    tell_change(ch);
     return ERROR_OK;
 }
 
@@ -390,10 +400,26 @@ void channel_close(struct channel *ch)
     if (is_by_modem(ch)) {
         e = close_by_modem(ch);
         closed = !e.code;
+        tell_change(ch);
     } else {
         e = close_by_apdu(ch, ch->number, &closed);
     }
     leave(ch, closed || (ch->reset_under_way && is_sim_busy(&e)));
+}
+
+void channel_close_adopted(struct channel *ch)
+{
+    struct error ignored = ERROR_OK;
+
+    if (!ch->way->adopted)
+        return;
+    ch->way->adopted = false;
+    if (is_by_modem(ch))
+        ignored = close_by_modem(ch);
+    else
+        ignored = close_many(ch, ch->way->own);
+    (void)ignored; /* what the card does not close now, it is asked for when none is free */
+    tell_change(ch);
 }
 
 void channel_begin_enable(struct channel *ch)
@@ -425,4 +451,5 @@ void channel_drop(struct channel *ch)
         return;
     }
     ch->way->own &= ~(1U << ch->number);
+    tell_change(ch);
 }

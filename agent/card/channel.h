@@ -24,6 +24,11 @@ struct channel_way {
     bool other_le;
     /* Channels that this agent opened by APDU and did not see closed: bit n is channel n. */
     uint32_t own;
+    /* An earlier process of this agent left a channel open: it is closed before the next is opened. */
+    bool adopted;
+    /* Called when what is open changed; NULL: nobody wants to know. */
+    void (*changed)(void *ctx);
+    void *ctx;
 };
 
 struct channel {
@@ -66,6 +71,8 @@ void channel_close(struct channel *ch);
 /* The card says that it is gone (6881). */
 void channel_drop(struct channel *ch);
 
+/* Closes what an earlier process of this agent left open on the channel's way. */
+void channel_close_adopted(struct channel *ch);
 /* From here on: what was lost before is none of what the caller asks for. */
 void channel_begin_enable(struct channel *ch);
 /* The modem may have sessions that others left open: closes them. False: it cannot. */

@@ -15,6 +15,10 @@ void job_begin(struct job *job, struct card *card)
     job->channel = (struct channel){ .patience = &job->patience,
                                      .aid = &card->options.aid,
                                      .fetch_fci = card->fetch_fci };
+    for (size_t i = 0; i < card->options.transport_count; i++) {
+        job->channel.way = &card->ways[i];
+        channel_close_adopted(&job->channel);
+    }
 }
 
 void job_end(struct job *job)

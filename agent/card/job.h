@@ -18,6 +18,8 @@ enum enable_form { ENABLE_BY_ICCID = 0, ENABLE_BY_AID, ENABLE_WITHOUT_REFRESH, E
 
 struct card {
     struct card_options options;
+    /* What on_channels() was told last. */
+    char told[CARD_CHANNELS_MAX + 1];
     struct channel_way ways[2];
     /* The way that worked; NULL until known. */
     struct channel_way *way;

@@ -175,11 +175,26 @@ static struct error transmit(struct transport *t, const uint8_t *apdu, size_t le
     return exchange(cgla, apdu, len, transport_is_close(apdu, len), deadline_ms, ret);
 }
 
+static const char *session_of(const struct transport *t)
+{
+    return ((const struct cgla *)t)->session;
+}
+
+static void adopt_session(struct transport *t, const char *session)
+{
+    struct cgla *cgla = (struct cgla *)t;
+
+    (void)snprintf(cgla->session, sizeof cgla->session, "%s", session);
+}
+
 void cgla_init(struct cgla *cgla, struct chat *chat)
 {
-    static const struct transport_ops ops = {
-        .open = open_session, .transmit = transmit, .close = close_session, .clear = clear_sessions
-    };
+    static const struct transport_ops ops = { .open = open_session,
+                                              .transmit = transmit,
+                                              .close = close_session,
+                                              .clear = clear_sessions,
+                                              .session = session_of,
+                                              .adopt = adopt_session };
     unsigned restarts = cgla->transport.restarts;
 
     *cgla = (struct cgla){ .transport = { .ops = &ops, .name = "cgla", .restarts = restarts },

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -43,6 +44,7 @@ enum {
     SIM_GAP_MAX_MS = 30000,
     TAKE_UP_MS = 60000,
     CONTEXT_MS = 30000,
+    LEFT_OPEN_MS = 10 * 60 * 1000,
     WANTS_CARD = READ_EID | READ_PROFILES,
     WANTS_ALL = WANTS_CARD | READ_CONNECTIVITY,
 };
@@ -85,6 +87,8 @@ struct worker {
     struct iccid remembered;
     /* The profile that the modem works with and whose APN was looked after; "": none yet. */
     struct iccid context_of;
+    /* What an earlier process had open on the card, as keep_channels() wrote it; NULL: nothing. */
+    char *left_open;
     int64_t reopen_at_ms, reopen_pause_ms;
     int64_t retry_at_ms, retry_pause_ms;
     /* Since when the SIM says busy, as it does for seconds after a reset; 0: it does not. */
@@ -185,6 +189,37 @@ static void note_modem(struct worker *worker)
     view_take_identity(&worker->view, id);
 }
 
+/* --- channels that a kill leaves open --- */
+
+static const char channels_key[] = "channels";
+
+/* "<boot> <journal's clock> <what is open>"; nothing while nothing is. */
+static void keep_channels(void *ctx, const char *open)
+{
+    struct worker *worker = ctx;
+    char text[CLOCK_BOOT_LEN + CARD_CHANNELS_MAX + 32];
+
+    (void)snprintf(text, sizeof text, "%s %" PRId64 " %s", clock_boot_id(),
+                   journal_now_ms(worker->journal), open);
+    journal_save_value(worker->journal, channels_key, open[0] ? text : NULL);
+}
+
+/* Only what was opened a moment ago in this boot: later the modem may have started over, and a channel of
+ * that number be somebody else's. */
+static void adopt_channels(struct worker *worker)
+{
+    char *text = worker->left_open;
+    char boot[CLOCK_BOOT_LEN + 1] = "", open[CARD_CHANNELS_MAX + 1] = "";
+    int64_t at_ms = 0;
+
+    worker->left_open = NULL;
+    if (text && sscanf(text, "%36s %" SCNd64 " %63s", boot, &at_ms, open) == 3 &&
+        strcmp(boot, clock_boot_id()) == 0 &&
+        journal_now_ms(worker->journal) - at_ms < LEFT_OPEN_MS)
+        card_adopt(worker->card, open);
+    free(text);
+}
+
 static void open_modem(struct worker *worker)
 {
     struct error e = modem_open(worker->modem);
@@ -208,6 +243,7 @@ static void open_modem(struct worker *worker)
     worker->sim_sign = false;
     worker->other_card = true;
     note_modem(worker);
+    adopt_channels(worker);
     worker->view.now.has_connectivity = false;
     if (worker->view.now.has_list)
         view_drop_list(&worker->view, "external");
@@ -734,6 +770,7 @@ static struct card *make_card(struct worker *worker)
         .interface = interface_of(worker->config->card.interface),
         .now_ms = card_now_ms,
         .pause = card_pause,
+        .on_channels = keep_channels,
         .ctx = worker,
     };
 
@@ -775,6 +812,7 @@ static void remember(struct worker *worker)
     worker->interrupted = true;
     worker->take_up_at_ms = clock_now_ms() + TAKE_UP_MS;
     free(text);
+    worker->left_open = journal_get_value(worker->journal, channels_key);
     text = journal_get_value(worker->journal, enabled_key);
     if (text && !iccid_from_text(text, strlen(text), &worker->remembered).code)
         view_remember(&worker->view, worker->remembered.text);
@@ -844,6 +882,7 @@ void worker_free(struct worker *worker)
 {
     if (!worker)
         return;
+    free(worker->left_open);
     card_free(worker->card);
     modem_free(worker->modem);
     if (worker->wake_fd >= 0)

@@ -1,6 +1,8 @@
 """Killed anywhere in a switch, the next start ends it truthfully, on a profile that works."""
 
+import contextlib
 import time
+from http.client import HTTPException
 
 import pytest
 
@@ -488,3 +490,22 @@ def test_one_sync_a_change_and_no_more(lab):
     # Each rev, and the intent before ENABLE, which is no change that is told.
     assert len(synced) <= op["rev"] + 1, (op["rev"], synced)
     assert len(synced) >= op["rev"], "a change that is on no disk"
+
+
+# --- channels ---
+
+
+@needs_preload
+@pytest.mark.parametrize("way", ["csim", "cgla"])
+def test_a_channel_that_a_kill_left_open_is_closed(lab, way):
+    """Killed in a read, with no switch near: the next start knows what it has left open."""
+    other = {"modem.cgla": False} if way == "csim" else {"modem.csim": False, "modem.cgla": True}
+    scene = Scene(lab, other, killer=True)
+    scene.killer.arm(f"write:{LIST}:1:after")
+    with contextlib.suppress(OSError, HTTPException):
+        scene.agent.http("GET", "/v1/profiles", {"Cache-Control": "no-cache"})
+    scene.wait_killed()
+    assert scene.sim.state()["card"]["channels"], "there is something to close"
+    scene.killer.disarm()
+    scene.restart()
+    scene.sim.check()

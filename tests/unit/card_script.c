@@ -139,10 +139,32 @@ static bool pause_until(void *ctx, int64_t until_ms)
     return true;
 }
 
+static const char *no_session(const struct transport *t)
+{
+    (void)t;
+    return "";
+}
+
+static void adopt(struct transport *t, const char *session)
+{
+    (void)t;
+    assert_string_equal(session, "1");
+}
+
+static void on_channels(void *ctx, const char *open)
+{
+    (void)ctx;
+    if (now_playing->on_channels)
+        now_playing->on_channels(now_playing->on_channels_ctx, open);
+}
+
 static const struct transport_ops csim_ops = { .transmit = transmit };
-static const struct transport_ops cgla_ops = {
-    .open = open_by_modem, .transmit = transmit, .close = close_by_modem, .clear = clear
-};
+static const struct transport_ops cgla_ops = { .open = open_by_modem,
+                                               .transmit = transmit,
+                                               .close = close_by_modem,
+                                               .clear = clear,
+                                               .session = no_session,
+                                               .adopt = adopt };
 static struct transport csim = { .ops = &csim_ops, .name = "csim" };
 static struct transport cgla = { .ops = &cgla_ops, .name = "cgla" };
 
@@ -156,6 +178,7 @@ struct card *card_script_begin(struct card_script *script, const char *ways,
         .interface = interface,
         .now_ms = now_ms,
         .pause = pause_until,
+        .on_channels = on_channels,
     };
     static const char applet[] = "A000000815030040030902231003";
     struct card *card;

@@ -32,6 +32,9 @@ struct card_script {
     unsigned stop_at_pause, pauses;
     /* Commands to the card, opening and closing by the modem among them. */
     unsigned commands;
+    /* Told with the second; NULL: nobody. */
+    void (*on_channels)(void *ctx, const char *open);
+    void *on_channels_ctx;
 };
 
 /* `ways` "csim", "cgla", "csim cgla" or "cgla csim". One script at a time. */

@@ -105,6 +105,11 @@ static const struct row {
     { "6A81: our own first", "csim", CARD_LPM, "ee", { OPENED, GET_EID, { "0070800100", "!timeout" }, { "0070000001", "6A81" }, CLOSE, OPENED, GET_EID, CLOSE }, 0, 0, "csim", "lpm", 0 },
     { "6A81: our own, then 1 to 3", "csim", CARD_LPM, "ee", { OPENED, GET_EID, { "0070800100", "6F00" }, { "0070000001", "6A81" }, CLOSE, { "0070000001", "6A81" }, CLOSE, { "0070800200", "9000" }, { "0070800300", "9000" }, OPENED, GET_EID, CLOSE }, 0, 0, "csim", "lpm", 0 },
     { "6A81 after a reset: nothing is ours", "csim", CARD_LPM, "ece", { OPENED, GET_EID, { "0070800100", "!timeout" }, { "0070000001", "6A81" }, CLOSE, { "0070800200", "9000" }, { "0070800300", "9000" }, OPENED, GET_EID, CLOSE }, 0, 0, "csim", "lpm", 0 },
+    { "left open by a process that was killed", "csim", CARD_LPM, "aee", { CLOSE, OPENED, GET_EID, CLOSE, OPENED, GET_EID, CLOSE }, 0, 0, "csim", "lpm", 0 },
+    { "left open, and it does not close now", "csim", CARD_LPM, "ae", { { "0070800100", "6F00" }, { "0070000001", "6A81" }, CLOSE, OPENED, GET_EID, CLOSE }, 0, 0, "csim", "lpm", 0 },
+    { "left open, and reset since", "csim", CARD_LPM, "ace", { OPENED, GET_EID, CLOSE }, 0, 0, "csim", "lpm", 0 },
+    { "a session left open, and the other way comes first", "csim cgla", CARD_LPM, "ge", { { "@close", "" }, OPENED, GET_EID, CLOSE }, 0, 0, "csim", "lpm", 0 },
+    { "nothing left open", "csim", CARD_LPM, "?e", { OPENED, GET_EID, CLOSE }, 0, 0, "csim", "lpm", 0 },
     { "channel 0", "csim", CARD_LPM, "e", { { "0070000001", "009000" } }, ERROR_CARD, 0, "", "lpm", 0 },
     { "channel 20", "csim", CARD_LPM, "e", { { "0070000001", "149000" } }, ERROR_CARD, 0, "", "lpm", 0 },
     { "no channel in the answer", "csim", CARD_LPM, "e", { { "0070000001", "9000" } }, ERROR_CARD, 0, "", "lpm", 0 },
@@ -236,6 +241,12 @@ static void run_row(const struct row *row)
             card_forget_channels(card);
         else if (*job == 'f')
             card_forget_all(card);
+        else if (*job == 'a')
+            card_adopt(card, "csim:2"); /* channel 1 */
+        else if (*job == 'g')
+            card_adopt(card, "cgla:1");
+        else if (*job == '?')
+            card_adopt(card, "csim:");
         else
             run_job(card, row, *job, !job[1]);
     }
@@ -243,6 +254,28 @@ static void run_row(const struct row *row)
     assert_string_equal(card_transport_name(card), row->way);
     assert_string_equal(card_interface_name(card), row->spoken);
     assert_int_equal(script.now_ms - script.began_ms, row->took_ms);
+    card_free(card);
+}
+
+/* Whoever keeps what is open is told of each change, and of nothing else. */
+static void note_channels(void *ctx, const char *open)
+{
+    strcat(strcat((char *)ctx, open[0] ? open : "-"), " ");
+}
+
+static void tells_what_is_open(void **state)
+{
+    static const struct card_step steps[] = { OPENED, GET_EID, CLOSE, { NULL } };
+    char told[100] = "";
+    struct card_script script = { .on_channels = note_channels, .on_channels_ctx = told };
+    struct card *card = card_script_begin(&script, "csim", CARD_LPM);
+    struct eid eid;
+
+    (void)state;
+    card_script_play(&script, steps);
+    assert_ok(card_read(card, &eid, NULL, NULL));
+    assert_string_equal(told, "csim:2 - ");
+    card_script_end(&script);
     card_free(card);
 }
 
@@ -373,6 +406,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads),
+        cmocka_unit_test(tells_what_is_open),
         cmocka_unit_test(commands_are_few),
         cmocka_unit_test(a_long_list),
         cmocka_unit_test(a_pause_that_is_broken_off),
