@@ -33,6 +33,8 @@ struct intent {
     bool tried[LEGS];
     /* What the modem said before this leg's ENABLE: a change from it proves that it noticed. */
     char imsi_before[17];
+    /* The same before the switch began. */
+    char imsi_previous[17];
     bool was_ready, was_registered;
     /* What the profile before had when the switch began (the modem worked with it, it was registered
      * …): a roll-back goes only to what had what the new one lacks. */
@@ -45,6 +47,8 @@ struct intent {
     bool restarted;
     /* The modem was seen to start over at all, so the profile before has lost its service. */
     bool left_previous;
+    /* It was seen to work with the target. */
+    bool arrived;
     /* Milliseconds of the phase that are used up, while the agent ran. */
     int64_t used_ms;
     /* The boot (CLOCK_BOOTTIME is valid within one) in which it was written, and that this phase

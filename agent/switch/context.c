@@ -12,17 +12,20 @@
 #include "config/config.h"
 #include "config/config_secret.h"
 
-enum { KEY_MAX = 40, CID_MAX = 255 };
+enum {
+    KEY_MAX = 48,
+    CID_MAX = 255,
+    /* Contexts that are looked through for what has to come back. */
+    CIDS = 16,
+};
 
 /* --- what is kept --- */
 
-/* By profile; and of all that were kept the first, which is the modem's own: for a profile that was
- * not in use when the agent first wrote. */
-static const char first_key[] = "context";
-
-static void key_of(const struct iccid *iccid, char ret[KEY_MAX])
+/* Each context by the profile that had it; and what stood there when the agent wrote for the first
+ * time, which is the modem's own: for a profile that was not in use before that. */
+static void key_of(const struct iccid *of, int cid, char ret[KEY_MAX])
 {
-    (void)snprintf(ret, KEY_MAX, "context:%s", iccid->text);
+    (void)snprintf(ret, KEY_MAX, "context:%s:%d", of ? of->text : "first", cid);
 }
 
 /* Gives (free); NULL: no memory. */
@@ -103,9 +106,10 @@ static struct error keep(const struct context_tools *tools, const struct modem_c
 
     if (!text)
         return error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, 0, "no memory for a context");
-    e = put(tools->journal, first_key, text);
+    key_of(NULL, stands->cid, key);
+    e = put(tools->journal, key, text);
     if (!e.code && of) {
-        key_of(of, key);
+        key_of(of, stands->cid, key);
         e = keep_older ? put(tools->journal, key, text)
                        : journal_put_value(tools->journal, key, text);
     }
@@ -140,34 +144,36 @@ static struct error from_config(const struct config_profile *row, struct modem_c
 }
 
 /* False: nobody has anything to say of the context. */
-static bool find_wanted(const struct context_tools *tools, const struct iccid *now,
+static bool find_wanted(const struct context_tools *tools, const struct iccid *now, int cid,
                         struct modem_context *ret, bool *ret_own, struct error *ret_error)
 {
     const struct config_profile *row = config_profile_find(tools->config, now);
     char key[KEY_MAX];
 
     *ret_error = ERROR_OK;
-    *ret_own = row && row->apn;
+    *ret_own = row && row->apn && row->cid == cid;
     if (*ret_own) {
         *ret_error = from_config(row, ret);
         return true;
     }
-    key_of(now, key);
-    return find_kept(tools->journal, key, ret) || find_kept(tools->journal, first_key, ret);
+    key_of(now, cid, key);
+    if (find_kept(tools->journal, key, ret))
+        return true;
+    key_of(NULL, cid, key);
+    return find_kept(tools->journal, key, ret);
 }
 
-struct error context_apply(const struct context_tools *tools, const struct iccid *now,
-                           const struct iccid *before, bool keep_older, int64_t deadline_ms,
-                           bool *ret_changed)
+static struct error apply_one(const struct context_tools *tools, const struct iccid *now,
+                              const struct iccid *before, bool keep_older, int cid,
+                              bool *ret_changed)
 {
     struct modem_context want, stands;
     struct error e;
     bool own;
 
-    *ret_changed = false;
-    if (!find_wanted(tools, now, &want, &own, &e) || e.code)
+    if (!find_wanted(tools, now, cid, &want, &own, &e) || e.code)
         return e;
-    e = modem_read_context(tools->modem, want.cid, &stands);
+    e = modem_read_context(tools->modem, cid, &stands);
     if (e.code || !modem_context_differs(&stands, &want))
         return e;
     if (own)
@@ -176,8 +182,32 @@ struct error context_apply(const struct context_tools *tools, const struct iccid
         e = modem_write_context(tools->modem, &stands, &want);
     memset(want.password, 0, sizeof want.password);
     memset(stands.password, 0, sizeof stands.password);
-    if (e.code)
-        return e;
-    *ret_changed = true;
-    return modem_attach_anew(tools->modem, deadline_ms);
+    *ret_changed = *ret_changed || !e.code;
+    return e;
+}
+
+struct error context_apply(const struct context_tools *tools, const struct iccid *now,
+                           const struct iccid *before, bool keep_older, int64_t deadline_ms,
+                           bool *ret_changed)
+{
+    const struct config_profile *row = config_profile_find(tools->config, now);
+    struct error first = ERROR_OK, e = ERROR_OK;
+
+    *ret_changed = false;
+    for (int cid = 1; cid <= CIDS; cid++) {
+        e = apply_one(tools, now, before, keep_older, cid, ret_changed);
+        if (!first.code)
+            first = e;
+    }
+    if (row && row->apn && row->cid > CIDS) {
+        e = apply_one(tools, now, before, keep_older, row->cid, ret_changed);
+        if (!first.code)
+            first = e;
+    }
+    if (*ret_changed) {
+        e = modem_attach_anew(tools->modem, deadline_ms);
+        if (!first.code)
+            first = e;
+    }
+    return first;
 }

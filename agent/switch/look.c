@@ -20,13 +20,18 @@ static bool link_counts(const struct config *config)
     return config->mqtt.uri && config->mqtt.link == CONFIG_LINK_MODEM;
 }
 
-static bool had_broker(const struct run *run)
+/* A link that is gone when the switch begins is what the profile before lacks, too. */
+static bool has_broker(const struct run *run)
+{
+    return link_counts(run->tools->config) && broker_facts(run->tools->broker).online;
+}
+
+static bool had_broker_lately(const struct run *run)
 {
     struct broker_facts facts = broker_facts(run->tools->broker);
 
-    return link_counts(run->tools->config) &&
-           (facts.online ||
-            (facts.accepted_at_ms > 0 && clock_now_ms() - facts.accepted_at_ms < BROKER_FRESH_MS));
+    return has_broker(run) || (link_counts(run->tools->config) && facts.accepted_at_ms > 0 &&
+                               clock_now_ms() - facts.accepted_at_ms < BROKER_FRESH_MS);
 }
 
 /* Whatever the profile before reaches now; a broker that was reached says it, too. */
@@ -40,7 +45,6 @@ static bool had_reach(struct run *run, bool data, bool broker)
     while ((state = probe_look(run->probe, clock_now_ms())) == PROBE_RUNNING)
         if (!run_pause_until(run, clock_now_ms() + RUN_SIGN_GAP_MS))
             break;
-
     return state == PROBE_REACHED;
 }
 
@@ -63,11 +67,15 @@ void look_before(struct run *run)
         return;
     e = modem_read_data(modem, &before);
     data = !e.code && intent->was_registered && connectivity_has_data(&before);
-    intent->had_card = intent->was_ready;
-    intent->had_registration = intent->was_registered;
-    intent->had_data = data;
-    intent->had_broker = data && had_broker(run);
-    intent->had_reach = had_reach(run, data, intent->had_broker);
+    /* An ENABLE that did not reach the card is sent again, while the modem may be starting: what the
+     * profile had when the switch began stays so. */
+    if (!intent->imsi_previous[0])
+        memcpy(intent->imsi_previous, intent->imsi_before, sizeof intent->imsi_previous);
+    intent->had_card = intent->had_card || intent->was_ready;
+    intent->had_registration = intent->had_registration || intent->was_registered;
+    intent->had_data = intent->had_data || data;
+    intent->had_broker = intent->had_broker || (data && has_broker(run));
+    intent->had_reach = intent->had_reach || had_reach(run, data, intent->had_broker);
 }
 
 static enum verified best_without_broker(const struct run *run)
@@ -90,7 +98,8 @@ enum verified look_wanted(const struct run *run)
         return link_counts(config) ? VERIFIED_BROKER : best_without_broker(run);
     case CONFIG_VERIFY_AUTO:
     default:
-        return link_counts(config) && (run->op->request.channel == CHANNEL_MQTT || had_broker(run))
+        return link_counts(config) && (run->op->request.channel == CHANNEL_MQTT ||
+                                       run->saga.intent.had_broker || had_broker_lately(run))
                    ? VERIFIED_BROKER
                    : best_without_broker(run);
     }
@@ -121,6 +130,18 @@ static bool has_other_imsi(const struct run *run)
     return !e.code && before[0] && strcmp(imsi, before) != 0;
 }
 
+/* On the way back, and the modem was never seen with the target: it works with the profile before, as
+ * long as its IMSI is the one of then. */
+static bool never_left(const struct run *run)
+{
+    const struct intent *intent = &run->saga.intent;
+    char imsi[17];
+
+    return intent->leg == LEG_PREVIOUS && !intent->arrived && intent->imsi_previous[0] &&
+           !modem_read_imsi_hash(run->tools->modem, imsi).code &&
+           strcmp(imsi, intent->imsi_previous) == 0;
+}
+
 /* Which profile the modem works with. One that has no command for it lets the card be read (CRSM),
  * and the card has switched: then the IMSI has to be another one, too. */
 static void look_at_card_in_use(struct run *run, struct saga_seen *ret)
@@ -132,16 +153,18 @@ static void look_at_card_in_use(struct run *run, struct saga_seen *ret)
 
     run->has_now = false;
     /* A modem that tells no ICCID in any way: after the card's yes, another IMSI has to do. */
-    if (e.code == ERROR_CARD && profile->has_iccid && has_other_imsi(run)) {
+    if (e.code == ERROR_CARD && profile->has_iccid && has_other_imsi(run))
         run->restarted = run->has_now = ret->on_profile = true;
+    else if (e.code == ERROR_CARD && profile->has_iccid && never_left(run))
+        run->has_now = ret->on_profile = true;
+    if (e.code && run->has_now)
         run->now = profile->iccid;
-    }
     if (e.code)
         return;
     matches = profile->has_iccid && iccid_equal(&now, &profile->iccid);
     if (matches && (!cached || !run->restarted) && has_other_imsi(run))
         run->restarted = ret->on_profile = true;
-    if (matches && (cached || !run->saga.intent.imsi_before[0]))
+    if (matches && (cached || !run->saga.intent.imsi_before[0] || never_left(run)))
         ret->on_profile = true;
     ret->elsewhere = !matches;
     ret->foreign = cached && !matches && !run_is_our_iccid(run, &now);
@@ -165,8 +188,8 @@ static void look_at_network(struct run *run, bool data_too, struct saga_seen *re
     ret->registration = now.registration;
     if (intent->was_registered && !registered)
         run->restarted = true;
-    /* The old profile carries data until the modem leaves it. */
-    if (intent->leg == LEG_TARGET && intent->phase == PHASE_RESETTING && !run->restarted &&
+    /* The old profile carries data until the modem leaves it, which it may never do. */
+    if (!intent->left_previous && intent->phase == PHASE_RESETTING && !run->restarted &&
         registered && intent->data_ended_ms)
         intent->data_ended_ms = clock_now_ms();
     if (!data_too || !registered)

@@ -46,7 +46,9 @@ struct saga saga_resume(const struct intent *intent, bool same_boot, int64_t now
         saga.interrupted_used_ms = again ? 0 : intent->used_ms;
     }
     saga.intent.again = intent->again || !same_boot;
-    saga.intent.proof = VERIFIED_NOTHING;
+    /* What the target proves it has to prove anew, unless all that is left is somebody's word. */
+    if (intent->leg == LEG_TARGET && intent->phase != PHASE_CONFIRMING)
+        saga.intent.proof = VERIFIED_NOTHING;
     start_phase(&saga, intent->phase == PHASE_CONFIRMING ? PHASE_CONFIRMING : PHASE_RESETTING,
                 now_ms);
     return saga;
@@ -262,6 +264,13 @@ static struct saga_step climb(struct saga *saga, const struct saga_limits *limit
         saga->rung_began_ms = -1;
         return (struct saga_step){ .act = SAGA_RESET_MODEM };
     }
+    /* There is nothing left behind a way back: a port that is gone is waited for, and when it returns
+     * the modem gets the time of a rung. */
+    if (saga->intent.leg != LEG_TARGET && !seen->modem_open &&
+        now_ms - saga->phase_began_ms < limits->patience_ms) {
+        saga->rung_began_ms = now_ms;
+        return look(saga, now_ms);
+    }
     return give_up(saga, limits, LACK_CARD,
                    error_make(ERROR_IN_AGENT, ERROR_NOT_SWITCHED, 0, "the card has switched, %s",
                               !seen->modem_open  ? "the modem's port has not come back"
@@ -271,11 +280,11 @@ static struct saga_step climb(struct saga *saga, const struct saga_limits *limit
                    now_ms);
 }
 
-/* A modem that never noticed the switch away has nothing to notice when it is undone. */
+/* A modem that was never seen with the target has nothing to notice when the switch is undone. */
 static bool has_switched(const struct saga *saga, const struct saga_limits *limits,
                          const struct saga_seen *seen, int64_t now_ms)
 {
-    bool never_left = saga->intent.leg == LEG_PREVIOUS && !saga->intent.left_previous;
+    bool never_left = saga->intent.leg == LEG_PREVIOUS && !saga->intent.arrived;
 
     return seen->modem_open && seen->on_profile && !seen->sim.code &&
            (seen->restarted ||
@@ -316,15 +325,18 @@ static void prove(struct saga *saga, enum verified proof)
 }
 
 /* Registered is what a roll-back asks for. Data mostly follows at once, and only then is it known how
- * long there was none; it is not waited for longer than that. */
+ * long there was none: for that it is waited for shortly. */
 static struct saga_step registered(struct saga *saga, const struct saga_limits *limits,
                                    const struct saga_seen *seen, int64_t now_ms)
 {
     int64_t ms = lasts(&saga->registered_since_ms, true, now_ms);
 
+    bool measures = saga->intent.data_ended_ms && saga->intent.blackout_ms < 0;
+
     if (saga->intent.leg != LEG_TARGET)
-        return seen->data || ms >= limits->settle_ms ? end(SAGA_ROLLED_BACK, saga->intent.reason)
-                                                     : look(saga, now_ms);
+        return seen->data || !measures || ms >= limits->settle_ms
+                   ? end(SAGA_ROLLED_BACK, saga->intent.reason)
+                   : look(saga, now_ms);
     prove(saga, VERIFIED_REGISTERED);
     return enter(saga, limits, PHASE_ATTACHING, now_ms);
 }
@@ -430,6 +442,8 @@ struct saga_step saga_next(struct saga *saga, const struct saga_limits *limits,
         return enabling(saga, limits, seen, now_ms);
     saga->intent.restarted = saga->intent.restarted || seen->restarted;
     saga->intent.left_previous = saga->intent.left_previous || seen->restarted;
+    saga->intent.arrived =
+        saga->intent.arrived || (saga->intent.leg == LEG_TARGET && seen->on_profile);
     if (is_locked(saga, limits, seen, now_ms))
         return give_up(saga, limits, LACK_CARD, seen->sim, now_ms);
     if (seen->foreign || (seen->elsewhere && phase != PHASE_RESETTING))

@@ -29,8 +29,11 @@ struct saga_limits {
     int64_t help_ms;
     /* The longest that a helping command may hold up the looking. */
     int64_t hold_ms;
-    /* What a profile that is registered again gets to carry data, where it did before. */
+    /* What a profile that is registered again gets to carry data, while it is measured how long there
+     * was none. */
     int64_t settle_ms;
+    /* On the way back: what a port that is away gets to return. */
+    int64_t patience_ms;
     /* How far up the reset ladder. */
     bool may_cycle, may_reset;
     bool rolls_back;

@@ -46,7 +46,7 @@ static int64_t reset_budget_ms(const struct config *config)
 
 static int64_t back_budget_ms(const struct config *config)
 {
-    return RUN_TURN_BACK_MS + RUN_ENABLE_MS + RUN_SETTLE_MS + reset_budget_ms(config) +
+    return 2 * (int64_t)RUN_TURN_BACK_MS + RUN_ENABLE_MS + RUN_SETTLE_MS + reset_budget_ms(config) +
            1000 * (int64_t)config->switching.register_s + 2 * (int64_t)HOLD_MS + SETTLE_MS;
 }
 
@@ -83,6 +83,7 @@ static struct saga_limits limits_of(const struct switch_tools *tools, const stru
         .attach_ms = 1000 * (int64_t)config->switching.attach_s,
         .verify_ms = 1000 * (int64_t)config->switching.verify_s,
         .confirm_ms = 1000 * op->request.confirm_s,
+        .patience_ms = RUN_TURN_BACK_MS,
         .denied_ms = DENIED_MS,
         .locked_ms = LOCKED_MS,
         .help_ms = HELP_MS,
@@ -322,21 +323,28 @@ static void end_unchanged(struct run *run, struct error why)
     end->blackout_ms = !end->has_result || run->restarted ? -1 : 0;
 }
 
+/* What is in use now is the profile before. */
+static bool is_from(const struct run *run, const struct operation_end *end)
+{
+    const struct intent_profile *from = &run->saga.intent.profiles[LEG_PREVIOUS];
+
+    return end->has_now && from->has_iccid && iccid_equal(&end->now, &from->iccid);
+}
+
 /* ENABLE went out, and it is not known that nothing changed. Where the modem does not tell what it
  * works with, the card's word counts; without that there is no result to tell. */
 static void end_changed(struct run *run, struct error why)
 {
     struct operation_end *end = &run->ret->end;
-    const struct intent_profile *from = &run->saga.intent.profiles[LEG_PREVIOUS];
     bool switched = run->enabled == SAGA_ENABLED;
 
     run->ret->list_dropped = true;
     end->error = why;
     end->has_result = switched || run->has_now;
-    end->changed = run->has_now ? !from->has_iccid || !iccid_equal(&run->now, &from->iccid)
-                                : switched && run->saga.intent.leg != LEG_PREVIOUS;
     end->has_now = run->has_now;
     end->now = run->now;
+    end->changed =
+        run->has_now ? !is_from(run, end) : switched && run->saga.intent.leg != LEG_PREVIOUS;
     end->blackout_ms = run->saga.intent.blackout_ms;
 }
 
@@ -389,7 +397,7 @@ static void finish(struct run *run, const struct saga_step *last)
             end_changed(run, last->error);
             tell_what_is_listed(run);
             run->ret->end.has_result = true;
-            run->ret->end.changed = true;
+            run->ret->end.changed = !is_from(run, &run->ret->end);
             break;
         }
         end_changed(run, last->error);
@@ -465,6 +473,9 @@ static struct error take_up(struct run *run, const struct intent *interrupted)
     if (may_send_again(run) || (run->enabled != SAGA_FOREIGN && run->saga.intent.leg != LEG_TARGET))
         run->enabled = SAGA_NOT_SENT;
     run->saga = saga_begin(&run->saga.intent, clock_now_ms());
+    /* The target's intent is written right before its ENABLE. */
+    if (run->saga.intent.leg != LEG_TARGET)
+        run_enter(run, PHASE_ROLLING_BACK, false);
     return ERROR_OK;
 }
 

@@ -874,6 +874,7 @@ def test_blackout_and_phases_are_told(lab):
 def test_the_blackout_of_a_roll_back(lab):
     """Until the profile before has data again."""
     scene = Scene(lab, {**DEAD, **net(0, delay_ms=800, attach_delay_ms=500)}, {"switch.register_s": 2})
+    scene.sim.wait(registration="home", data=True)
     op = rolled_back(run(scene), "not-registered")
     assert op["result"]["blackout_ms"] >= 2000
     scene.check(op)

@@ -1,5 +1,6 @@
 lpm_unit_test(config LINK lpm_config)
 lpm_unit_test(config_pending LINK lpm_config)
+lpm_unit_test(config_secret LINK lpm_config)
 
 find_package(Python3 COMPONENTS Interpreter)
 if(Python3_FOUND)

@@ -20,12 +20,13 @@ static struct intent *full(void)
         intent.tried[i] = true;
     }
     strcpy(intent.imsi_before, "0123456789abcdef");
+    strcpy(intent.imsi_previous, "fedcba9876543210");
     intent.was_ready = intent.was_registered = true;
     intent.had_card = intent.had_registration = intent.had_data = true;
     intent.had_reach = intent.had_broker = true;
     intent.wanted = VERIFIED_BROKER;
     intent.proof = VERIFIED_ATTACHED;
-    intent.restarted = intent.left_previous = true;
+    intent.restarted = intent.left_previous = intent.arrived = true;
     intent.used_ms = 86400000;
     memset(intent.boot, 'b', INTENT_BOOT_MAX);
     intent.again = true;
@@ -88,6 +89,7 @@ static void flags_are_their_own(void **state)
         &intent.had_broker,
         &intent.restarted,
         &intent.left_previous,
+        &intent.arrived,
         &intent.again,
         &intent.hooked_before,
         &intent.hooked_after,

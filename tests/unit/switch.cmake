@@ -1,6 +1,16 @@
-# The modem and the card are the tests' own, so the two sources are built into them.
-lpm_unit_test(saga SOURCES "${CMAKE_SOURCE_DIR}/agent/switch/saga.c" LINK lpm_operation)
-lpm_unit_test(switch SOURCES "${CMAKE_SOURCE_DIR}/agent/switch/switch.c"
-              "${CMAKE_SOURCE_DIR}/agent/switch/saga.c" LINK lpm_operation lpm_state)
-target_link_options(switch_test PRIVATE -Wl,--wrap=clock_now_ms,--wrap=clock_utc_ms,--wrap=clock_is_set)
-lpm_unit_test(probe SOURCES "${CMAKE_SOURCE_DIR}/agent/switch/probe.c" LINK lpm_config)
+# The modem and the card are the tests' own, so the sources are built into them.
+set(switch_dir "${CMAKE_SOURCE_DIR}/agent/switch")
+set(switch_sources context.c hook.c leg.c look.c probe.c run.c saga.c switch.c)
+list(TRANSFORM switch_sources PREPEND "${switch_dir}/")
+
+lpm_unit_test(saga SOURCES "${switch_dir}/saga.c" LINK lpm_operation)
+foreach(part switch switch_resume)
+    lpm_unit_test(${part} SOURCES switch_world.c switch_row.c temp_journal.c ${switch_sources}
+                  LINK lpm_operation lpm_state lpm_config)
+    target_link_options(
+        ${part}_test PRIVATE
+        -Wl,--wrap=clock_now_ms,--wrap=clock_utc_ms,--wrap=clock_is_set,--wrap=clock_boot_id,--wrap=journal_write)
+endforeach()
+lpm_unit_test(probe SOURCES "${switch_dir}/probe.c" LINK lpm_config)
+lpm_unit_test(context SOURCES temp_journal.c "${switch_dir}/context.c" LINK lpm_operation lpm_config)
+target_link_options(context_test PRIVATE -Wl,--wrap=journal_put_value)
