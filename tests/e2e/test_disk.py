@@ -1,7 +1,6 @@
 """A disk that is full, read-only or sick, a journal that is damaged, a clock that jumps."""
 
 import contextlib
-import errno
 import os
 import shutil
 import sqlite3
@@ -15,7 +14,7 @@ from harness import ALPHA, BETA, GAMMA, wait_until
 from truth import (
     ENDED,
     P,
-    SHORT,
+    Clock,
     Scene,
     committed,
     enables,
@@ -481,21 +480,6 @@ def test_the_journal_is_what_it_says(lab):
 # --- the clock ---
 
 
-class Clock:
-    def __init__(self, lab):
-        self.path = lab.folder / "clock-shift"
-        self.set(0)
-        self.env = {
-            "LD_PRELOAD": harness.binary("libshift_clock.so"),
-            "LPM_CLOCK_SHIFT": str(self.path),
-        }
-
-    def set(self, seconds):
-        new = self.path.with_suffix(".new")
-        new.write_text(str(int(seconds)))
-        new.rename(self.path)
-
-
 JUMPS = pytest.mark.parametrize("years", [10, -10, -56], ids=["10 on", "10 back", "to 1970"])
 
 
@@ -518,7 +502,7 @@ def test_a_clock_that_jumps_in_a_switch(lab, years, network):
     scene = Scene(lab, overrides, broker=True, env=clock.env)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "registering")
-    clock.set(years * YEAR_S)
+    clock.set_wall(years * YEAR_S)
     op = scene.end(number, 60)
     if network == "good":
         committed(op)
@@ -536,7 +520,7 @@ def test_a_clock_that_jumps_over_a_kill(lab, years):
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "registering")
     scene.kill()
-    clock.set(years * YEAR_S)
+    clock.set_wall(years * YEAR_S)
     scene.restart("healthy")
     op = committed(scene.end(number, 60))
     timeless(scene, op)
@@ -550,7 +534,7 @@ def test_an_expiry_does_not_jump(lab, years):
     scene.sim.vanish()
     wait_until(lambda: scene.agent.http("GET", "/readyz")[0] == 503, what="modem-absent")
     number = scene.ask(by="mqtt", ttl_s=3600)
-    clock.set(years * YEAR_S)
+    clock.set_wall(years * YEAR_S)
     pause(1)
     assert scene.agent.operation(number)["state"] == "accepted"
     scene.sim.come_back()
@@ -564,7 +548,7 @@ def test_memory_does_not_jump(lab, years):
     clock = Clock(lab)
     scene = Scene(lab, config={"switch.max_per_hour": 1}, env=clock.env)
     op = committed(scene.end(scene.ask(key="k1")))
-    clock.set(years * YEAR_S)
+    clock.set_wall(years * YEAR_S)
     assert scene.agent.enable(BETA, key="k1")[2] == op
     status, headers, problem = scene.agent.enable(GAMMA)
     assert (status, problem["code"]) == (429, "cooldown"), problem
@@ -583,6 +567,6 @@ def test_a_limit_ends_after_a_jump(lab, years):
     clock = Clock(lab)
     scene = Scene(lab, config={"switch.min_interval_s": 3}, env=clock.env)
     committed(scene.end(scene.ask(key="k1")))
-    clock.set(years * YEAR_S)
+    clock.set_wall(years * YEAR_S)
     op = lets_in(scene, GAMMA, "k2")
     committed(scene.end(op["id"], 60), now=GAMMA)

@@ -11,7 +11,18 @@ import pytest
 
 import harness
 from harness import ALPHA, BETA, GAMMA, SLOW, free_port, wait_until
-from truth import ENDED, P, Scene, committed, enables, net, pause, rolled_back
+from truth import (
+    ENDED,
+    P,
+    Clock,
+    Scene,
+    committed,
+    enables,
+    needs_preload,
+    net,
+    pause,
+    rolled_back,
+)
 
 DEAD = net(1, registration="searching")
 # GAMMA is in use, ALPHA has the fallback attribute, BETA is dead.
@@ -58,12 +69,6 @@ def run(scene, iccid=BETA, by="rest", **body):
     if announced["ends_by"] and op["ended_at"]:
         assert op["ended_at"] <= announced["ends_by"], "over later than it was announced"
     return op
-
-
-def took_s(op):
-    """From start to end."""
-    stamps = [time.strptime(op[name][:19], "%Y-%m-%dT%H:%M:%S") for name in ("started_at", "ended_at")]
-    return time.mktime(stamps[1]) - time.mktime(stamps[0])
 
 
 # --- enabling ---
@@ -507,50 +512,101 @@ def stranded(scene):
     return op
 
 
-# Its own attempts come after this instead of 5 minutes.
-SOON = {"steering": {"backoff_min_s": 2, "backoff_max_s": 4}, "switch.register_s": 3}
+STRANDED = {"switch.register_s": 3, "telemetry.sample_s": 1}
+# The first of its own attempts comes after 5 minutes, a tenth more or less; the next after 10.
+FIRST_S, SECOND_S = 340, 1000
 
 
 def test_stranded_is_told(lab):
-    scene = Scene(lab, THREE, SOON, broker=True)
-    op = stranded(scene)
-    assert op["ended_at"] <= op["ends_by"]
-    scene.check_told(op)
+    scene = Scene(lab, THREE, STRANDED, broker=True)
+    scene.check(stranded(scene), works=False)
 
 
-@pytest.mark.parametrize("comes_back", [0, 2], ids=["the fallback's", "the one before"])
-def test_stranded_until_a_network_returns(lab, comes_back):
-    """Nobody asks, and the device comes back by itself."""
-    scene = Scene(lab, THREE, SOON, broker=True)
+def test_the_network_in_use_returns(lab):
+    """Nobody has to do anything but the modem."""
+    scene = Scene(lab, THREE, STRANDED, broker=True)
     stranded(scene)
-    scene.sim.set(f"card.profiles.{comes_back}.network.registration", "home")
-    wait_until(scene.works, 420, "it is back by itself")
-    want = (ALPHA, None, GAMMA)[comes_back]
-    wait_until(lambda: scene.in_use() == (want, want), 60, "on the profile that serves")
+    index = {ALPHA: 0, GAMMA: 2}[scene.sim.enabled()]
+    scene.sim.set(f"card.profiles.{index}.network.registration", "home")
+    wait_until(scene.works, 60, "it is back")
+
+
+def own_attempts(scene):
+    """Newest first."""
     rows = scene.agent.http("GET", "/v1/operations")[2]["operations"]
-    assert all(row["source"]["channel"] == "agent" for row in rows[:-1]), rows
+    return [row for row in rows if row["source"]["channel"] == "agent"]
 
 
-def test_stranded_and_killed_it_still_comes_back(lab):
-    scene = Scene(lab, THREE, SOON, broker=True)
-    op = stranded(scene)
-    scene.kill()
-    scene.restart("healthy")
-    assert scene.agent.operation(op["id"]) == op
-    scene.sim.set("card.profiles.2.network.registration", "home")
-    wait_until(scene.works, 420, "it is back by itself")
+def comes_back(scene, clock, iccid):
+    """The network of that profile is back; nobody asks, and the device is on it by its own attempts."""
+    index = {ALPHA: 0, GAMMA: 2}[iccid]
+    scene.sim.set(f"card.profiles.{index}.network.registration", "home")
+
+    def tried(count):
+        rows = own_attempts(scene)
+        return len(rows) >= count and rows[0]["state"] in ENDED
+
+    for n, shift_s in enumerate((FIRST_S, FIRST_S + SECOND_S), 1):
+        if scene.works():
+            break
+        clock.set_boot(shift_s)
+        wait_until(lambda: tried(n) or scene.works(), 30, f"its attempt number {n}")
+    wait_until(lambda: scene.works() and scene.in_use() == (iccid, iccid), 60, "it serves")
+    wait_until(lambda: all(row["state"] in ENDED for row in own_attempts(scene)), 60, "its end")
+
+
+@needs_preload
+@pytest.mark.parametrize("returns", [ALPHA, GAMMA], ids=["the fallback's", "the one before"])
+def test_stranded_until_a_network_returns(lab, returns):
+    clock = Clock(lab)
+    scene = Scene(lab, THREE, STRANDED, broker=True, env=clock.env)
+    stranded(scene)
+    comes_back(scene, clock, returns)
+    rows = own_attempts(scene)
+    pause(2)  # a reading that says registered ends it
+    clock.set_boot(20 * SECOND_S)
+    pause(2)
+    assert own_attempts(scene) == rows, "it goes on trying"
+
+
+@needs_preload
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_stranded_and_killed_at_that_instant(lab, when):
+    """Its end is in the journal; that it has to try on has to be there with it."""
+    clock = Clock(lab)
+    scene = Scene(lab, THREE, STRANDED, broker=True, killer=True, env=clock.env)
+    number = scene.ask(by="mqtt")
+    kill_networks(scene, number, 0, 2)
+    scene.killer.arm(f"log:operation ended:1:{when}")
+    scene.wait_killed()
+    scene.restart()
+    assert scene.end(number)["error"]["code"] == "stranded"
+    comes_back(scene, clock, GAMMA)
+
+
+@needs_preload
+def test_stranded_it_tries_both_in_turn(lab):
+    clock = Clock(lab)
+    scene = Scene(lab, THREE, STRANDED, broker=True, env=clock.env)
+    stranded(scene)
+    shift_s, tried = 0, []
+    for n in range(1, 4):
+        shift_s += 4000
+        clock.set_boot(shift_s)
+
+        def tries():
+            mine = own_attempts(scene)
+            return mine if len(mine) >= n and mine[0]["state"] in ENDED else None
+
+        tried = wait_until(tries, 60, f"its attempt number {n}")
+    assert {row["args"]["iccid"] for row in tried} == {ALPHA, GAMMA}, tried
 
 
 def test_stranded_and_asked_for_another(lab):
-    scene = Scene(lab, THREE, SOON, broker=True)
+    scene = Scene(lab, THREE, STRANDED, broker=True)
     stranded(scene)
     scene.sim.set("card.profiles.1.network.registration", "home")
-
-    def asked():
-        status, _, op = scene.agent.enable(BETA, wait=None)
-        return op["id"] if status == 202 else None
-
-    number = wait_until(asked, 60, "it lets a switch in")
+    number = scene.ask(BETA, key="by-hand")
     scene.check(committed(scene.end(number)))
 
 

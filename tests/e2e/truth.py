@@ -81,6 +81,37 @@ class Killer:
         return [(Path(path).name, int(us)) for path, us in (line.rsplit(" ", 1) for line in lines)]
 
 
+class Clock:
+    """The library shift_clock in an agent: its wall clock, and the one since the boot."""
+
+    def __init__(self, lab):
+        self.wall = lab.folder / "clock-shift"
+        self.boot = lab.folder / "boot-shift"
+        self.env = {
+            "LD_PRELOAD": harness.binary("libshift_clock.so"),
+            "LPM_CLOCK_SHIFT": str(self.wall),
+            "LPM_BOOT_SHIFT": str(self.boot),
+        }
+
+    def set_wall(self, seconds):
+        self._set(self.wall, seconds)
+
+    def set_boot(self, seconds):
+        self._set(self.boot, seconds)
+
+    @staticmethod
+    def _set(path, seconds):
+        new = path.with_suffix(".new")
+        new.write_text(str(int(seconds)))
+        new.rename(path)
+
+
+def preloads(one, other):
+    """Both environments, with the libraries of both."""
+    libraries = [e["LD_PRELOAD"] for e in (one, other) if "LD_PRELOAD" in e]
+    return {**one, **other, **({"LD_PRELOAD": " ".join(libraries)} if libraries else {})}
+
+
 class Scene:
     """Simulator, agent and, where wanted, broker and watcher. `bearer`: the broker is reached through
     the modem only."""
@@ -97,7 +128,7 @@ class Scene:
         self.watcher = lab.watcher(self.broker) if self.broker else None
         self.killer = Killer(lab.folder) if killer else None
         config = harness.merge(json.loads(json.dumps(SHORT)), config or {})
-        env = {**(self.killer.env if killer else {}), **(env or {})}
+        env = preloads(self.killer.env if killer else {}, env or {})
         self.agent = lab.agent(
             self.sim, self.broker, config=config, mqtt_port=self.bearer, env=env
         )
