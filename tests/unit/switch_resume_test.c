@@ -105,6 +105,8 @@ static const struct row rows[] = {
       END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JESH|OCLJASV" },
     { "turning back, cut off with its ENABLE, taken", { CUT_AT("JESHJA", 0), .changes = { NO_SERVICE, BACK_WELL } },
       END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JESHJA|OCLSV" },
+    { "turning back, cut off with its ENABLE, taken, and only the card tells", { .uncached = true, .reset = CONFIG_RESET_CFUN, CUT_AT("JESHJA", 0), .changes = { NO_SERVICE, BACK_WELL, AT(CYCLE, 0, SEARCHES), AT(CYCLE, 5000, HOME, .data = true) } },
+      END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JESHJA|OCLSV" },
     { "turning back, cut off with its ENABLE, not taken", { CUT_AT("JESHJA", 0), .jobs = { YES, UNCLEAR }, .changes = { NO_SERVICE, AT(AGAIN, 3000, STARTS), AT(AGAIN, 6000, HOME) } },
       END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JESHJA|OCLJASV" },
     { "turning back, and its time is over", { CUT_AT("JESHJA", 0), .down_ms = 901000, .jobs = { YES, UNCLEAR }, .changes = { NO_SERVICE, AT(AGAIN, 3000, STARTS), AT(AGAIN, 6000, HOME) } },
@@ -251,6 +253,7 @@ static void cut_off_anywhere(void **state)
         { "no answer", { .jobs = { UNCLEAR_TAKEN }, .changes = { GOES_WELL } }, OPERATION_SUCCEEDED, 0, B, "E" },
         { "programs and an APN", { .hooks = true, .apn = true, .changes = { GOES_WELL } }, OPERATION_SUCCEEDED, 0, B, "E" },
         { "back", { .changes = { NO_SERVICE, BACK_WELL } }, OPERATION_FAILED, ERROR_NOT_REGISTERED, A, "EA" },
+        { "back, and only the card tells", { .uncached = true, .changes = { NO_SERVICE, BACK_WELL } }, OPERATION_FAILED, ERROR_NOT_REGISTERED, A, "EA" },
         { "back, locked", { .changes = { AT(ENABLE, 100, STARTS), AT(ENABLE, 2000, LOCKED), BACK_WELL } }, OPERATION_FAILED, ERROR_SIM_LOCKED, A, "EA" },
         { "to the fallback", { WITH_C, .changes = { NO_SERVICE, BACK_IN_VAIN, FALLBACK_WELL } }, OPERATION_FAILED, ERROR_NOT_REGISTERED, C, "EAF" },
     }; // clang-format on
