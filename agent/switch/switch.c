@@ -232,8 +232,7 @@ static void turn_back(struct run *run, const struct error *why)
 }
 
 /* ERROR_NONE: `*ret_last` is the SAGA_END. ERROR_SHUTTING_DOWN. */
-static struct error follow(struct run *run, const struct saga_limits *limits,
-                           struct saga_step *ret_last)
+static struct error follow(struct run *run, struct saga_limits *limits, struct saga_step *ret_last)
 {
     for (;;) {
         struct error e = keep_open(run);
@@ -267,6 +266,7 @@ static struct error follow(struct run *run, const struct saga_limits *limits,
             break;
         case SAGA_RESET_MODEM:
             reset_modem(run);
+            limits->may_reset = may_reset(run->tools);
             break;
         case SAGA_HELP:
             help(run, ret_last->deadline_ms);
@@ -493,7 +493,7 @@ static struct probe *make_probe(const struct config *config)
 void switch_run(const struct switch_tools *tools, const struct operation *op,
                 const struct intent *interrupted, struct switch_outcome *ret)
 {
-    const struct saga_limits limits = limits_of(tools, op);
+    struct saga_limits limits = limits_of(tools, op);
     const struct intent fresh = fresh_intent();
     struct run run = { .tools = tools,
                        .op = op,

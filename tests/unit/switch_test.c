@@ -98,6 +98,8 @@ static const struct row rows[] = {
     { "never noticed, the whole ladder", { .stays = true, .reset = CONFIG_RESET_VENDOR }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JECR" },
     { "never noticed, one reset in the last hour", { .stays = true, .resets_before = 1, .reset = CONFIG_RESET_VENDOR }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JECR" },
     { "never noticed, two resets in the last hour", { .stays = true, .resets_before = 2, .reset = CONFIG_RESET_VENDOR }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JEC" },
+    { "one reset in the last hour, one more: none on the way back", { .resets_before = 1, .reset = CONFIG_RESET_VENDOR, .changes = { AT(BACK, 100, STARTS) } },
+      END_STRANDED, ERROR_NOT_SWITCHED, 'a', .trace = "JECRJAC" },
     { "noticed after the cycle", { .reset = CONFIG_RESET_CFUN, .cycle_takes_ms = 8000, .changes = { AT(CYCLE, 0, STARTS), AT(CYCLE, 3000, ON_B, HOME, .data = true) } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JECS" },
     { "a cycle that takes its time", { .reset = CONFIG_RESET_CFUN, .cycle_takes_ms = 29000, .changes = { AT(CYCLE, 0, STARTS), AT(CYCLE, 3000, ON_B, HOME, .data = true) } },
