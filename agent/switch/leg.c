@@ -88,6 +88,9 @@ static void conclude_from_list(struct run *run, struct error why)
         conclude(run, SAGA_ENABLED, ERROR_OK);
     else if (row && !run_is_ours(run, row))
         conclude(run, SAGA_FOREIGN, ERROR_OK);
+    else if (!row && run->saga.intent.leg == LEG_TARGET &&
+             run->saga.intent.profiles[LEG_PREVIOUS].known)
+        conclude(run, SAGA_LOST, why); /* the one before is not in use any more, and no other is */
     else
         conclude(run, SAGA_REFUSED, why);
 }

@@ -43,6 +43,8 @@ static const struct row rows[] = {
       END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JE|OCLJESVHJASV" },
     { "enabling, once more, for a broker that was there before the restart", { CUT_AT("JE", 0), .uri = true, .broker_ago_ms = 1000, .in_vain = 1, .jobs = { UNCLEAR }, .changes = { AGAIN_WELL }, .words = { SAYS(AGAIN, ACCEPTS, 30000, 100) } },
       END_WELL, 0, 'B', VERIFIED_BROKER, "JE|OCLJESV" },
+    { "enabling, and none is in use: back", { CUT_AT("JE", 0), .jobs = { { UNCLEAR_BY(ERROR_MODEM_TIMEOUT), .blanks = true } }, .changes = { BACK_WELL } },
+      END_BACK, ERROR_INTERRUPTED, 'A', VERIFIED_REGISTERED, "JE|OCLJASV" },
     { "enabling, and another profile meanwhile", { CUT_AT("JE", 0), .changes = { AT(AGAIN, 0, ON_C, HOME, .card = 'C') } },
       END_OVERTAKEN, ERROR_OVERTAKEN, 'C', .trace = "JE|OCL" },
     { "enabling, and the modem is away", { CUT_AT("JE", 0), .changes = { AT(AGAIN, 0, .gone = true), AT(AGAIN, 60000, ON_B, HOME, .data = true) } },

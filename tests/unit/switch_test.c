@@ -93,6 +93,7 @@ static const struct row rows[] = {
     { "no reason given for what was not sent: no success", { .jobs = { { .set = true, .sent = CARD_NOT_SENT }, YES } }, END_SAME, ERROR_INTERNAL, .now = 'A', .trace = "J" },
     { "no answer is not tried again", { .jobs = { UNCLEAR, YES } }, END_SAME, ERROR_MODEM_TIMEOUT, 'A', .trace = "JEL" },
 
+    { "no answer, and none is in use then: back", { .jobs = { { UNCLEAR_BY(ERROR_MODEM_TIMEOUT), .blanks = true } }, .changes = { BACK_WELL } }, END_BACK, ERROR_MODEM_TIMEOUT, 'A', VERIFIED_REGISTERED, "JELJAS" },
     { "never noticed, no ladder", { .stays = true }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JE" },
     { "never noticed, radio cycle", { .stays = true, .reset = CONFIG_RESET_CFUN }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JEC" },
     { "never noticed, the whole ladder", { .stays = true, .reset = CONFIG_RESET_VENDOR }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JECR" },

@@ -604,6 +604,8 @@ static void send_enable(const struct profile *row, const struct job *job)
         world.pending = job->open_channels ? profile : 0;
         world_seen.enabled = job->open_channels ? world_seen.enabled : profile;
     }
+    if (job->blanks)
+        world_seen.enabled = 0;
     world.when_ms[when] = fake_clock.now_ms;
     note(is_target ? 'E' : profile == 'A' ? 'A' : 'F');
     count_call();

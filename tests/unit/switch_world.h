@@ -58,14 +58,14 @@ struct word {
 };
 
 /* One card_enable(); one that is not set works. `before`: it fails with that before the list is
- * known. `takes`: the card has done it, whatever it answered. */
+ * known. `takes`: the card has done it, whatever it answered; `blanks`: half of it, and none is in use. */
 struct job {
     bool set;
     enum error_code before;
     enum card_sent sent;
     enum error_code code;
     int sw;
-    bool open_channels, takes;
+    bool open_channels, takes, blanks;
 };
 
 enum { CHANGES = 10, JOBS = 8, WORDS = 3, TRACE = 600 };
