@@ -483,9 +483,11 @@ static void run_switch(struct worker *worker, const struct operation *op,
     worker->sample_at_ms = 0;
     if (outcome->interrupted)
         return;
+    /* Before the end: one that is cut off in between is taken up once more, and nobody would go on
+     * trying for one that is over. */
+    note_rescue(worker, op, outcome);
     if (!outcome->ended_already)
         operations_end(worker->operations, op->id, &outcome->end);
-    note_rescue(worker, op, outcome);
 }
 
 /* What the agent's last end interrupted comes before everything else. A modem that takes its time to

@@ -5,13 +5,14 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import time
 
 import pytest
 
 import harness
 from harness import ALPHA, BETA, GAMMA, SLOW, free_port, wait_until
-from truth import ENDED, P, Scene, committed, enables, net, pause, rolled_back
+from truth import ENDED, P, Scene, committed, enables, needs_preload, net, pause, rolled_back
 
 DEAD = net(1, registration="searching")
 # GAMMA is in use, ALPHA has the fallback attribute, BETA is dead.
@@ -539,6 +540,22 @@ def test_stranded_and_killed_it_still_comes_back(lab):
     assert scene.agent.operation(op["id"]) == op
     scene.sim.set("card.profiles.2.network.registration", "home")
     wait_until(scene.works, 420, "it is back by itself")
+
+
+@needs_preload
+def test_stranded_and_killed_when_it_has_just_ended(lab):
+    """What goes on trying is on disk before the end is."""
+    scene = Scene(lab, THREE, SOON, broker=True, killer=True)
+    scene.killer.arm("log:operation ended:1:before")
+    number = scene.ask(by="mqtt")
+    kill_networks(scene, number, 0, 2)
+    scene.wait_killed(180)
+    path = scene.agent.folder / "state" / "journal.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        kept = dict(db.execute("SELECT key, value FROM meta"))
+        states = [row[0] for row in db.execute("SELECT state FROM operations")]
+    assert states == ["failed"]
+    assert "stranded" in kept, kept
 
 
 def test_stranded_and_asked_for_another(lab):
