@@ -42,6 +42,8 @@ struct run {
     struct error enable_error;
     /* Of the target's leg: ENABLE went out, and when; nothing had to be done. */
     bool sent, already_enabled;
+    /* One went out before the one that is being tried, and the card has taken that after all. */
+    bool sent_before, taken_late;
     int64_t sent_ms;
     int64_t busy_until_ms;
     /* Since the leg's ENABLE: the modem was seen to start over; we had it start over (which proves

@@ -94,6 +94,8 @@ static const struct row rows[] = {
     { "no answer is not tried again", { .jobs = { UNCLEAR, YES } }, END_SAME, ERROR_MODEM_TIMEOUT, 'A', .trace = "JEL" },
 
     { "no answer, and none is in use then: back", { .jobs = { { UNCLEAR_BY(ERROR_MODEM_TIMEOUT), .blanks = true } }, .changes = { BACK_WELL } }, END_BACK, ERROR_MODEM_TIMEOUT, 'A', VERIFIED_REGISTERED, "JELJAS" },
+    { "busy, and taken late, by a dead network: back", { .expect = A, .jobs = { { UNCLEAR_BY(ERROR_CARD_BUSY) } }, .changes = { AT(ENABLE, 500, STARTS, .card = 'B'), AT(ENABLE, 2500, ON_B, SEARCHES), BACK_WELL } },
+      END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JELJSHJAS" },
     { "never noticed, no ladder", { .stays = true }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JE" },
     { "never noticed, radio cycle", { .stays = true, .reset = CONFIG_RESET_CFUN }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JEC" },
     { "never noticed, the whole ladder", { .stays = true, .reset = CONFIG_RESET_VENDOR }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JECR" },
