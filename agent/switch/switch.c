@@ -426,13 +426,17 @@ static bool is_same_boot(const struct intent *intent)
     return boot[0] && strcmp(boot, intent->boot) == 0;
 }
 
-/* The moment when data ended is told by a clock that a reboot sets back. */
+/* The moment when data ended is told by a clock that a reboot sets back. The phase gets its time again,
+ * once, also where this start is cut off, too. */
 static struct intent carried_over(const struct intent *interrupted)
 {
     struct intent intent = *interrupted;
 
-    if (!is_same_boot(interrupted))
+    if (!is_same_boot(interrupted)) {
         intent.data_ended_ms = 0;
+        intent.used_ms = intent.again ? intent.used_ms : 0;
+        intent.again = true;
+    }
     (void)snprintf(intent.boot, sizeof intent.boot, "%s", clock_boot_id());
     return intent;
 }
@@ -453,6 +457,9 @@ static struct error take_up(struct run *run, const struct intent *interrupted)
     run->resumed = run->sent = true;
     run->saga.intent = carried_over(interrupted);
     run->restarted = interrupted->restarted;
+    /* Asking the card uses up nothing of it. */
+    run->saga.interrupted = interrupted->phase;
+    run->saga.interrupted_used_ms = run->saga.intent.used_ms;
     e = leg_find(run);
     if (e.code)
         return e;

@@ -214,6 +214,36 @@ static void phases_go_on_with_what_is_left(void **state)
     }
 }
 
+/* A start that is stopped while it still asks the card neither uses up time nor gives any. */
+static void asking_the_card_takes_nothing_of_the_phase(void **state)
+{
+    static const struct {
+        const char *what;
+        struct script script;
+        enum phase phase;
+        int64_t used_ms;
+        bool again;
+    } cases[] = {
+        // clang-format off
+        { "registering", { STOPPED_AT("JES", 100000), .stop_again_in_settle = true, .changes = { NO_SERVICE } }, PHASE_REGISTERING, 100000, false },
+        { "registering, rebooted", { .reboot = true, STOPPED_AT("JES", 100000), .stop_again_in_settle = true, .changes = { NO_SERVICE } }, PHASE_REGISTERING, 0, true },
+        { "the word", { .confirm_s = 600, STOPPED_AT("JES", 203000), .stop_again_in_settle = true, .changes = { GOES_WELL } }, PHASE_CONFIRMING, 200000, false },
+    }; // clang-format on
+    static struct world_end end;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        world_run(&cases[i].script, &end);
+        print_message("%s: %s, %d ms\n", cases[i].what, phase_name(end.intent.phase),
+                      (int)end.intent.used_ms);
+        assert_true(end.outcome.interrupted && end.has_intent);
+        assert_int_equal(end.intent.phase, cases[i].phase);
+        assert_true(end.intent.used_ms >= cases[i].used_ms - 3000 &&
+                    end.intent.used_ms <= cases[i].used_ms + 3000);
+        assert_int_equal(end.intent.again, cases[i].again);
+    }
+}
+
 /* The moment when data ended is known within one boot; what was measured before stays. */
 static void blackouts(void **state)
 {
@@ -293,6 +323,7 @@ int main(void)
         cmocka_unit_test(switches_go_on),
         cmocka_unit_test(switches_go_on_after_a_reboot),
         cmocka_unit_test(phases_go_on_with_what_is_left),
+        cmocka_unit_test(asking_the_card_takes_nothing_of_the_phase),
         cmocka_unit_test(blackouts),
         cmocka_unit_test(cut_off_anywhere),
     };

@@ -558,6 +558,8 @@ struct error card_read(struct card *card, struct eid *ret_eid, struct profile_li
         note('L');
     if (world.script->stop_in_settle)
         stop();
+    if (world.script->stop_again_in_settle && world.restarted)
+        world.stopping = true;
     e = state_of_port();
     if (e.code)
         return e;

@@ -111,6 +111,8 @@ struct script {
     enum phase gone_in, stop_in;
     int64_t gone_ms;
     bool stop_before_enable, stop_in_settle;
+    /* The one that was started anew stops, too, as soon as it asks the card. */
+    bool stop_again_in_settle;
     /* The agent stops so long after the trace was this. `cut`: it is cut off there, so what counts is
      * what was on disk by then. `cut_call`: at that call of the modem or the card. */
     const char *stop_at;
