@@ -209,7 +209,6 @@ static const struct profile *decide(void *ctx, const struct profile_list *list)
              LOG_ID("iccid", row->has_iccid ? row->iccid.text : NULL));
     *run->tools->signs = (struct switch_signs){ 0 };
     run->sent = true;
-    run->sent_ms = clock_now_ms();
     return row;
 }
 
