@@ -154,17 +154,23 @@ static const struct iccid *iccid_of(const struct intent_profile *profile)
     return profile->known && profile->has_iccid ? &profile->iccid : NULL;
 }
 
+/* Whose context stands in the modem. NULL: that of the target or of the profile before, as far as
+ * each of the two came; what is kept of them stays. */
+static const struct iccid *left(const struct intent *intent)
+{
+    if (intent->leg == LEG_FALLBACK && intent->tried[LEG_PREVIOUS])
+        return NULL;
+    return iccid_of(&intent->profiles[intent->leg == LEG_TARGET ? LEG_PREVIOUS : LEG_TARGET]);
+}
+
 static void apply_context(struct run *run, const struct iccid *now, int64_t deadline_ms)
 {
     const struct context_tools tools = { .config = run->tools->config,
                                          .journal = run->tools->journal,
                                          .modem = run->tools->modem };
-    const struct intent *intent = &run->saga.intent;
-    const struct intent_profile *left =
-        &intent->profiles[intent->leg == LEG_TARGET ? LEG_PREVIOUS : LEG_TARGET];
     bool changed;
     struct error e =
-        context_apply(&tools, now, iccid_of(left), run->resumed, deadline_ms, &changed);
+        context_apply(&tools, now, left(&run->saga.intent), run->resumed, deadline_ms, &changed);
 
     if (e.code)
         log_warning("APN could not be set, going on with the one that is there",

@@ -455,9 +455,29 @@ static void a_channel_that_cannot_be_closed_is_no_proof(void **state)
     assert_true(strlen(world_seen.trace) < 60);
 }
 
+/* On the way to the fallback it is A's APN that stands there, and B's is not taken for it. */
+static void what_is_kept_of_the_target_stays(void **state)
+{
+    static const struct script script = {
+        .has_c = true,
+        .mark = 'C',
+        .other_apns = true,
+        .first_apn = "d.net",
+        .changes = { NO_SERVICE, BACK_IN_VAIN, FALLBACK_WELL },
+    };
+    static struct world_end end;
+
+    (void)state;
+    world_run(&script, &end);
+    print_message("%s, %s\n", world_seen.trace, world_seen.kept);
+    assert_string_equal(world_seen.apn, "c.net");
+    assert_non_null(strstr(world_seen.kept, "\"d.net\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_kept_of_the_target_stays),
         cmocka_unit_test(switches_end_as_they_should),
         cmocka_unit_test(phases_and_blackout_are_measured),
         cmocka_unit_test(blackouts),

@@ -84,6 +84,10 @@ struct script {
     char fails;
     /* B has an APN and a command of its own. */
     bool apn;
+    /* A and C have an APN each, and B has none. */
+    bool other_apns;
+    /* What the journal keeps as the modem's own APN. */
+    const char *first_apn;
     /* The card's rows: C, too; which one has the fallback mark; which one is gone after ENABLE. */
     bool has_c;
     char mark, deleted;
@@ -155,6 +159,8 @@ struct world_seen {
     /* The profile that is enabled on the card; 0: none. */
     char enabled;
     char apn[32];
+    /* What the journal keeps as B's context. */
+    char kept[256];
 };
 
 extern struct world_seen world_seen;
