@@ -214,31 +214,26 @@ int journal_db_open(struct journal_db *db, int *ret_version)
 }
 
 /* As the path of a file: URI. False: too long. */
-static bool to_uri(const char *path, char *ret, size_t size)
+static bool to_uri(const char *path, const char *query, char *ret, size_t size)
 {
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
     size_t n = (size_t)snprintf(ret, size, "file:");
 
-    for (; *path && n + sizeof "%00?immutable=1" < size; path++)
+    for (; *path && n + sizeof "%00" + strlen(query) < size; path++)
         n += (size_t)snprintf(ret + n, size - n, strchr(plain, *path) ? "%c" : "%%%02X",
                               (unsigned)(unsigned char)*path);
-    (void)snprintf(ret + n, size - n, "?immutable=1");
+    (void)snprintf(ret + n, size - n, "%s", query);
     return *path == '\0';
 }
 
-/* Nothing beside it can be made on such a disk, so it is read as it stands, without its -wal: that
- * may be somewhat old, and newer than nothing. */
-int journal_db_open_read_only(struct journal_db *db)
+static int open_to_read(struct journal_db *db, const char *query)
 {
     char uri[PATH_MAX_LEN];
-    struct stat is;
     int version = 0;
     int rc = SQLITE_CANTOPEN;
 
-    journal_db_close(db);
-    if (stat(db->path, &is) != 0 || !S_ISREG(is.st_mode) || is.st_size == 0 ||
-        !to_uri(db->path, uri, sizeof uri))
+    if (!to_uri(db->path, query, uri, sizeof uri))
         return rc;
     rc = sqlite3_open_v2(
         uri, &db->handle,
@@ -252,6 +247,23 @@ int journal_db_open_read_only(struct journal_db *db)
         rc = SQLITE_NOTADB;
     if (rc != SQLITE_OK)
         journal_db_close(db);
+    return rc;
+}
+
+/* What a killed process left in the -wal counts: without it an operation that has ended seems to run
+ * still. SQLite reads it where the -shm is there, too, as it is after a kill. Nothing can be made
+ * beside the file on such a disk, so without them it is read as it stands. */
+int journal_db_open_read_only(struct journal_db *db)
+{
+    struct stat is;
+    int rc = SQLITE_CANTOPEN;
+
+    journal_db_close(db);
+    if (stat(db->path, &is) != 0 || !S_ISREG(is.st_mode) || is.st_size == 0)
+        return rc;
+    rc = open_to_read(db, "?mode=ro");
+    if (rc != SQLITE_OK)
+        rc = open_to_read(db, "?immutable=1");
     db->read_only = rc == SQLITE_OK;
     return rc;
 }

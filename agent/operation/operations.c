@@ -527,6 +527,12 @@ enum admission operations_admit(struct operations *ops, const struct operation_r
     /* Within the change (the lock of its own is held for two lines): the worker drops the list before
      * it ends a switch, so a list from before the switch is never looked at after it. */
     now = state_take(ops->state);
+    /* A disk that is back says whether it came before; what fails now, judging it will meet again. */
+    if (request->request[0]) {
+        struct error ignored = journal_check(ops->journal);
+
+        (void)ignored;
+    }
     if (request->request[0] &&
         operations_find_request(ops, request->channel, request->request, &before))
         admission = admit_repeated(ops, &before, request, ret, ret_problem, &news);

@@ -88,6 +88,9 @@ static void conclude_from_list(struct run *run, struct error why)
         conclude(run, SAGA_ENABLED, ERROR_OK);
     else if (row && !run_is_ours(run, row))
         conclude(run, SAGA_FOREIGN, ERROR_OK);
+    else if (!row && run->saga.intent.leg == LEG_TARGET &&
+             run->saga.intent.profiles[LEG_PREVIOUS].known)
+        conclude(run, SAGA_LOST, why); /* the one before is not in use any more, and no other is */
     else
         conclude(run, SAGA_REFUSED, why);
 }
@@ -181,6 +184,12 @@ static const struct profile *decide(void *ctx, const struct profile_list *list)
 
     run->ret->list = *list;
     run->ret->has_list = true;
+    if (row && row->enabled && run->sent_before) {
+        /* What the modem said right before this may be of the target already. */
+        run->saga.intent.imsi_before[0] = '\0';
+        run->taken_late = true;
+        return NULL;
+    }
     run->enable_error = check_expectation(run->op, profile_enabled(list));
     if (!row && !run->enable_error.code)
         run->enable_error =
@@ -200,7 +209,6 @@ static const struct profile *decide(void *ctx, const struct profile_list *list)
              LOG_ID("iccid", row->has_iccid ? row->iccid.text : NULL));
     *run->tools->signs = (struct switch_signs){ 0 };
     run->sent = true;
-    run->sent_ms = clock_now_ms();
     return row;
 }
 
@@ -257,6 +265,11 @@ static struct error conclude_unsent(struct run *run, const struct card_enable *r
 
     if (why.code == ERROR_SHUTTING_DOWN)
         return why;
+    if (run->taken_late) {
+        run->sent = true;
+        conclude(run, SAGA_ENABLED, ERROR_OK);
+        return ERROR_OK;
+    }
     /* Nothing went out, so whatever happened is no success. */
     if (!why.code && !run->already_enabled)
         why = error_make(ERROR_IN_AGENT, ERROR_INTERNAL, 0, "ENABLE was not sent");
@@ -271,6 +284,7 @@ static struct error enable_target_once(struct run *run, bool *ret_again)
     struct card_enable result;
     struct error e = ERROR_OK;
 
+    run->sent_before = run->sent_before || run->sent;
     *ret_again = run->sent = false;
     result = enable(run);
     switch (result.sent) {

@@ -7,7 +7,7 @@
 #include "agent/switch/saga.h"
 #include "agent/switch/switch.h"
 
-/* One switch that runs: what its parts (enable.h, look.h, context.h, hook.h) share. Only inside of
+/* One switch that runs: what its parts (leg.h, look.h, hook.h) share. Only inside of
  * agent/switch/. */
 
 enum {
@@ -40,9 +40,10 @@ struct run {
     /* What became of the leg's ENABLE. */
     enum saga_enabled enabled;
     struct error enable_error;
-    /* Of the target's leg: ENABLE went out, and when; nothing had to be done. */
+    /* Of the target's leg: ENABLE went out; nothing had to be done. */
     bool sent, already_enabled;
-    int64_t sent_ms;
+    /* One went out before the one that is being tried, and the card has taken that after all. */
+    bool sent_before, taken_late;
     int64_t busy_until_ms;
     /* Since the leg's ENABLE: the modem was seen to start over; we had it start over (which proves
      * something only of a modem that tells which card it uses). */

@@ -138,6 +138,8 @@ static struct saga_step turn_back(struct saga *saga, enum leg leg, int64_t now_m
     intent->leg = leg;
     intent->tried[leg] = true;
     intent->restarted = intent->again = false;
+    /* The IMSI of the leg before may be the one that this leg comes to: it proves nothing. */
+    intent->imsi_before[0] = '\0';
     saga->interrupted = PHASE_NONE;
     start_phase(saga, PHASE_ENABLING, now_ms);
     return (struct saga_step){ .act = SAGA_TURN_BACK, .error = intent->reason };

@@ -154,17 +154,23 @@ static const struct iccid *iccid_of(const struct intent_profile *profile)
     return profile->known && profile->has_iccid ? &profile->iccid : NULL;
 }
 
+/* Whose context stands in the modem. NULL: that of the target or of the profile before, as far as
+ * each of the two came; what is kept of them stays. */
+static const struct iccid *left(const struct intent *intent)
+{
+    if (intent->leg == LEG_FALLBACK && intent->tried[LEG_PREVIOUS])
+        return NULL;
+    return iccid_of(&intent->profiles[intent->leg == LEG_TARGET ? LEG_PREVIOUS : LEG_TARGET]);
+}
+
 static void apply_context(struct run *run, const struct iccid *now, int64_t deadline_ms)
 {
     const struct context_tools tools = { .config = run->tools->config,
                                          .journal = run->tools->journal,
                                          .modem = run->tools->modem };
-    const struct intent *intent = &run->saga.intent;
-    const struct intent_profile *left =
-        &intent->profiles[intent->leg == LEG_TARGET ? LEG_PREVIOUS : LEG_TARGET];
     bool changed;
     struct error e =
-        context_apply(&tools, now, iccid_of(left), run->resumed, deadline_ms, &changed);
+        context_apply(&tools, now, left(&run->saga.intent), run->resumed, deadline_ms, &changed);
 
     if (e.code)
         log_warning("APN could not be set, going on with the one that is there",
@@ -232,8 +238,7 @@ static void turn_back(struct run *run, const struct error *why)
 }
 
 /* ERROR_NONE: `*ret_last` is the SAGA_END. ERROR_SHUTTING_DOWN. */
-static struct error follow(struct run *run, const struct saga_limits *limits,
-                           struct saga_step *ret_last)
+static struct error follow(struct run *run, struct saga_limits *limits, struct saga_step *ret_last)
 {
     for (;;) {
         struct error e = keep_open(run);
@@ -267,6 +272,7 @@ static struct error follow(struct run *run, const struct saga_limits *limits,
             break;
         case SAGA_RESET_MODEM:
             reset_modem(run);
+            limits->may_reset = may_reset(run->tools);
             break;
         case SAGA_HELP:
             help(run, ret_last->deadline_ms);
@@ -426,13 +432,17 @@ static bool is_same_boot(const struct intent *intent)
     return boot[0] && strcmp(boot, intent->boot) == 0;
 }
 
-/* The moment when data ended is told by a clock that a reboot sets back. */
+/* The moment when data ended is told by a clock that a reboot sets back. The phase gets its time again,
+ * once, also where this start is cut off, too. */
 static struct intent carried_over(const struct intent *interrupted)
 {
     struct intent intent = *interrupted;
 
-    if (!is_same_boot(interrupted))
+    if (!is_same_boot(interrupted)) {
         intent.data_ended_ms = 0;
+        intent.used_ms = intent.again ? intent.used_ms : 0;
+        intent.again = true;
+    }
     (void)snprintf(intent.boot, sizeof intent.boot, "%s", clock_boot_id());
     return intent;
 }
@@ -453,6 +463,9 @@ static struct error take_up(struct run *run, const struct intent *interrupted)
     run->resumed = run->sent = true;
     run->saga.intent = carried_over(interrupted);
     run->restarted = interrupted->restarted;
+    /* Asking the card uses up nothing of it. */
+    run->saga.interrupted = interrupted->phase;
+    run->saga.interrupted_used_ms = run->saga.intent.used_ms;
     e = leg_find(run);
     if (e.code)
         return e;
@@ -493,7 +506,7 @@ static struct probe *make_probe(const struct config *config)
 void switch_run(const struct switch_tools *tools, const struct operation *op,
                 const struct intent *interrupted, struct switch_outcome *ret)
 {
-    const struct saga_limits limits = limits_of(tools, op);
+    struct saga_limits limits = limits_of(tools, op);
     const struct intent fresh = fresh_intent();
     struct run run = { .tools = tools,
                        .op = op,

@@ -571,9 +571,11 @@ static void run_switch(struct worker *worker, const struct operation *op,
         return;
     if (outcome->end.has_now)
         worker->context_of = outcome->end.now;
+    /* Before the end: one that is cut off in between is taken up once more, and nobody would go on
+     * trying for one that is over. */
+    note_rescue(worker, op, outcome);
     if (!outcome->ended_already)
         operations_end(worker->operations, op->id, &outcome->end);
-    note_rescue(worker, op, outcome);
 }
 
 /* What the agent's last end interrupted comes before everything else. A modem that takes its time to

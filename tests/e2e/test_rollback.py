@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import time
 
 import pytest
@@ -600,6 +601,22 @@ def test_stranded_it_tries_both_in_turn(lab):
 
         tried = wait_until(tries, 60, f"its attempt number {n}")
     assert {row["args"]["iccid"] for row in tried} == {ALPHA, GAMMA}, tried
+
+
+@needs_preload
+def test_stranded_and_killed_when_it_has_just_ended(lab):
+    """What goes on trying is on disk before the end is."""
+    scene = Scene(lab, THREE, STRANDED, broker=True, killer=True)
+    scene.killer.arm("log:operation ended:1:before")
+    number = scene.ask(by="mqtt")
+    kill_networks(scene, number, 0, 2)
+    scene.wait_killed(180)
+    path = scene.agent.folder / "state" / "journal.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        kept = dict(db.execute("SELECT key, value FROM meta"))
+        states = [row[0] for row in db.execute("SELECT state FROM operations")]
+    assert states == ["failed"]
+    assert "stranded" in kept, kept
 
 
 def test_stranded_and_asked_for_another(lab):

@@ -702,6 +702,35 @@ static void read_only_from_the_start(void **state)
     assert_int_equal(count_read(), SOME + 2);
 }
 
+/* A kill leaves the newest in the -wal alone. */
+static void read_only_with_a_wal_left_behind(void **state)
+{
+    struct operation back;
+    char *intent = NULL;
+    int status = 0;
+    pid_t pid;
+
+    (void)state;
+    place_open();
+    place_put(7, OPERATION_RUNNING);
+    place_close();
+    pid = fork();
+    if (pid == 0) {
+        place_open();
+        place_put(7, OPERATION_SUCCEEDED);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    disk.read_only = true;
+    place_open();
+    place_assert_news("storage-full", NULL);
+    assert_true(place_has(7));
+    assert_false(journal_find_active(place.journal, &back, &intent));
+    disk.read_only = false;
+    comes_back(true);
+}
+
 /* The names of what is damaged cannot be changed there: it is neither read nor lost. */
 static void read_only_and_new(void **state)
 {
@@ -842,6 +871,7 @@ int main(void)
         SICK(the_reserve_is_for_switches),
         SICK(the_reserve_is_kept_where_it_does_not_help),
         SICK(read_only_from_the_start),
+        SICK(read_only_with_a_wal_left_behind),
         SICK(read_only_and_new),
         cmocka_unit_test_setup_teardown(a_disk_that_is_really_full, place_set_up,
                                         unmount_tear_down),

@@ -1562,6 +1562,33 @@ static void what_waits_goes_on_waiting(void **state)
     assert_int_equal(now_of(op.id).rev, 2);
 }
 
+/* The disk is away at the start, and back when the request comes once more: what it has counts. */
+static void a_disk_that_returns_knows_the_key(void **state)
+{
+    struct operation_request request = ask(CHANNEL_MQTT, B, "m1");
+    struct operation first, op;
+    struct problem problem;
+    char away[sizeof all.temp.dir + 8];
+
+    (void)state;
+    publish(SNAP_LIST);
+    assert_int_equal(admit(&request, &first, &problem), ADMISSION_ACCEPTED);
+    assert_true(operations_start(all.ops, first.id));
+    end_well(first.id);
+    (void)snprintf(away, sizeof away, "%s.away", all.temp.dir);
+    journal_free(all.temp.journal);
+    all.temp.journal = NULL;
+    assert_int_equal(rename(all.temp.dir, away), 0);
+    fclose(fopen(all.temp.dir, "w"));
+    restart();
+    assert_int_equal(remove(all.temp.dir), 0);
+    assert_int_equal(rename(away, all.temp.dir), 0);
+    fake_clock_pass(2000);
+    publish(SNAP_LIST);
+    assert_int_equal(admit(&request, &op, &problem), ADMISSION_REPEATED);
+    assert_string_equal(op.id, first.id);
+}
+
 static void what_has_ended_is_known_by_its_key(void **state)
 {
     struct operation_request request = ask(CHANNEL_REST, B, "k1");
@@ -1946,6 +1973,7 @@ int main(void)
         TEST(a_tick_writes_what_runs),
         TEST(a_cancel_needs_no_disk),
         TEST(what_waits_goes_on_waiting),
+        TEST(a_disk_that_returns_knows_the_key),
         TEST(what_has_ended_is_known_by_its_key),
         TEST(a_reboot_leaves_what_is_left),
         TEST(what_ran_is_taken_up),

@@ -43,6 +43,8 @@ static const struct row rows[] = {
       END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JE|OCLJESVHJASV" },
     { "enabling, once more, for a broker that was there before the restart", { CUT_AT("JE", 0), .uri = true, .broker_ago_ms = 1000, .in_vain = 1, .jobs = { UNCLEAR }, .changes = { AGAIN_WELL }, .words = { SAYS(AGAIN, ACCEPTS, 30000, 100) } },
       END_WELL, 0, 'B', VERIFIED_BROKER, "JE|OCLJESV" },
+    { "enabling, and none is in use: back", { CUT_AT("JE", 0), .jobs = { { UNCLEAR_BY(ERROR_MODEM_TIMEOUT), .blanks = true } }, .changes = { BACK_WELL } },
+      END_BACK, ERROR_INTERRUPTED, 'A', VERIFIED_REGISTERED, "JE|OCLJASV" },
     { "enabling, and another profile meanwhile", { CUT_AT("JE", 0), .changes = { AT(AGAIN, 0, ON_C, HOME, .card = 'C') } },
       END_OVERTAKEN, ERROR_OVERTAKEN, 'C', .trace = "JE|OCL" },
     { "enabling, and the modem is away", { CUT_AT("JE", 0), .changes = { AT(AGAIN, 0, .gone = true), AT(AGAIN, 60000, ON_B, HOME, .data = true) } },
@@ -104,6 +106,8 @@ static const struct row rows[] = {
     { "turning back, cut off before its ENABLE", { .cut = true, STOPPED_IN(ROLLING_BACK), .changes = { NO_SERVICE, BACK_WELL } },
       END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JESH|OCLJASV" },
     { "turning back, cut off with its ENABLE, taken", { CUT_AT("JESHJA", 0), .changes = { NO_SERVICE, BACK_WELL } },
+      END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JESHJA|OCLSV" },
+    { "turning back, cut off with its ENABLE, taken, and only the card tells", { .uncached = true, .reset = CONFIG_RESET_CFUN, CUT_AT("JESHJA", 0), .changes = { NO_SERVICE, BACK_WELL, AT(CYCLE, 0, SEARCHES), AT(CYCLE, 5000, HOME, .data = true) } },
       END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JESHJA|OCLSV" },
     { "turning back, cut off with its ENABLE, not taken", { CUT_AT("JESHJA", 0), .jobs = { YES, UNCLEAR }, .changes = { NO_SERVICE, AT(AGAIN, 3000, STARTS), AT(AGAIN, 6000, HOME) } },
       END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JESHJA|OCLJASV" },
@@ -210,6 +214,36 @@ static void phases_go_on_with_what_is_left(void **state)
     }
 }
 
+/* A start that is stopped while it still asks the card neither uses up time nor gives any. */
+static void asking_the_card_takes_nothing_of_the_phase(void **state)
+{
+    static const struct {
+        const char *what;
+        struct script script;
+        enum phase phase;
+        int64_t used_ms;
+        bool again;
+    } cases[] = {
+        // clang-format off
+        { "registering", { STOPPED_AT("JES", 100000), .stop_again_in_settle = true, .changes = { NO_SERVICE } }, PHASE_REGISTERING, 100000, false },
+        { "registering, rebooted", { .reboot = true, STOPPED_AT("JES", 100000), .stop_again_in_settle = true, .changes = { NO_SERVICE } }, PHASE_REGISTERING, 0, true },
+        { "the word", { .confirm_s = 600, STOPPED_AT("JES", 203000), .stop_again_in_settle = true, .changes = { GOES_WELL } }, PHASE_CONFIRMING, 200000, false },
+    }; // clang-format on
+    static struct world_end end;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        world_run(&cases[i].script, &end);
+        print_message("%s: %s, %d ms\n", cases[i].what, phase_name(end.intent.phase),
+                      (int)end.intent.used_ms);
+        assert_true(end.outcome.interrupted && end.has_intent);
+        assert_int_equal(end.intent.phase, cases[i].phase);
+        assert_true(end.intent.used_ms >= cases[i].used_ms - 3000 &&
+                    end.intent.used_ms <= cases[i].used_ms + 3000);
+        assert_int_equal(end.intent.again, cases[i].again);
+    }
+}
+
 /* The moment when data ended is known within one boot; what was measured before stays. */
 static void blackouts(void **state)
 {
@@ -251,6 +285,7 @@ static void cut_off_anywhere(void **state)
         { "no answer", { .jobs = { UNCLEAR_TAKEN }, .changes = { GOES_WELL } }, OPERATION_SUCCEEDED, 0, B, "E" },
         { "programs and an APN", { .hooks = true, .apn = true, .changes = { GOES_WELL } }, OPERATION_SUCCEEDED, 0, B, "E" },
         { "back", { .changes = { NO_SERVICE, BACK_WELL } }, OPERATION_FAILED, ERROR_NOT_REGISTERED, A, "EA" },
+        { "back, and only the card tells", { .uncached = true, .changes = { NO_SERVICE, BACK_WELL } }, OPERATION_FAILED, ERROR_NOT_REGISTERED, A, "EA" },
         { "back, locked", { .changes = { AT(ENABLE, 100, STARTS), AT(ENABLE, 2000, LOCKED), BACK_WELL } }, OPERATION_FAILED, ERROR_SIM_LOCKED, A, "EA" },
         { "to the fallback", { WITH_C, .changes = { NO_SERVICE, BACK_IN_VAIN, FALLBACK_WELL } }, OPERATION_FAILED, ERROR_NOT_REGISTERED, C, "EAF" },
     }; // clang-format on
@@ -288,6 +323,7 @@ int main(void)
         cmocka_unit_test(switches_go_on),
         cmocka_unit_test(switches_go_on_after_a_reboot),
         cmocka_unit_test(phases_go_on_with_what_is_left),
+        cmocka_unit_test(asking_the_card_takes_nothing_of_the_phase),
         cmocka_unit_test(blackouts),
         cmocka_unit_test(cut_off_anywhere),
     };

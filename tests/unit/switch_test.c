@@ -93,11 +93,16 @@ static const struct row rows[] = {
     { "no reason given for what was not sent: no success", { .jobs = { { .set = true, .sent = CARD_NOT_SENT }, YES } }, END_SAME, ERROR_INTERNAL, .now = 'A', .trace = "J" },
     { "no answer is not tried again", { .jobs = { UNCLEAR, YES } }, END_SAME, ERROR_MODEM_TIMEOUT, 'A', .trace = "JEL" },
 
+    { "no answer, and none is in use then: back", { .jobs = { { UNCLEAR_BY(ERROR_MODEM_TIMEOUT), .blanks = true } }, .changes = { BACK_WELL } }, END_BACK, ERROR_MODEM_TIMEOUT, 'A', VERIFIED_REGISTERED, "JELJAS" },
+    { "busy, and taken late, by a dead network: back", { .expect = A, .jobs = { { UNCLEAR_BY(ERROR_CARD_BUSY) } }, .changes = { AT(ENABLE, 500, STARTS, .card = 'B'), AT(ENABLE, 2500, ON_B, SEARCHES), BACK_WELL } },
+      END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JELJSHJAS" },
     { "never noticed, no ladder", { .stays = true }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JE" },
     { "never noticed, radio cycle", { .stays = true, .reset = CONFIG_RESET_CFUN }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JEC" },
     { "never noticed, the whole ladder", { .stays = true, .reset = CONFIG_RESET_VENDOR }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JECR" },
     { "never noticed, one reset in the last hour", { .stays = true, .resets_before = 1, .reset = CONFIG_RESET_VENDOR }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JECR" },
     { "never noticed, two resets in the last hour", { .stays = true, .resets_before = 2, .reset = CONFIG_RESET_VENDOR }, END_STAYS, ERROR_NOT_SWITCHED, 'A', VERIFIED_NOTHING, "JEC" },
+    { "one reset in the last hour, one more: none on the way back", { .resets_before = 1, .reset = CONFIG_RESET_VENDOR, .changes = { AT(BACK, 100, STARTS) } },
+      END_STRANDED, ERROR_NOT_SWITCHED, 'a', .trace = "JECRJAC" },
     { "noticed after the cycle", { .reset = CONFIG_RESET_CFUN, .cycle_takes_ms = 8000, .changes = { AT(CYCLE, 0, STARTS), AT(CYCLE, 3000, ON_B, HOME, .data = true) } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JECS" },
     { "a cycle that takes its time", { .reset = CONFIG_RESET_CFUN, .cycle_takes_ms = 29000, .changes = { AT(CYCLE, 0, STARTS), AT(CYCLE, 3000, ON_B, HOME, .data = true) } },
@@ -450,9 +455,29 @@ static void a_channel_that_cannot_be_closed_is_no_proof(void **state)
     assert_true(strlen(world_seen.trace) < 60);
 }
 
+/* On the way to the fallback it is A's APN that stands there, and B's is not taken for it. */
+static void what_is_kept_of_the_target_stays(void **state)
+{
+    static const struct script script = {
+        .has_c = true,
+        .mark = 'C',
+        .other_apns = true,
+        .first_apn = "d.net",
+        .changes = { NO_SERVICE, BACK_IN_VAIN, FALLBACK_WELL },
+    };
+    static struct world_end end;
+
+    (void)state;
+    world_run(&script, &end);
+    print_message("%s, %s\n", world_seen.trace, world_seen.kept);
+    assert_string_equal(world_seen.apn, "c.net");
+    assert_non_null(strstr(world_seen.kept, "\"d.net\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_kept_of_the_target_stays),
         cmocka_unit_test(switches_end_as_they_should),
         cmocka_unit_test(phases_and_blackout_are_measured),
         cmocka_unit_test(blackouts),

@@ -558,6 +558,8 @@ struct error card_read(struct card *card, struct eid *ret_eid, struct profile_li
         note('L');
     if (world.script->stop_in_settle)
         stop();
+    if (world.script->stop_again_in_settle && world.restarted)
+        world.stopping = true;
     e = state_of_port();
     if (e.code)
         return e;
@@ -604,6 +606,8 @@ static void send_enable(const struct profile *row, const struct job *job)
         world.pending = job->open_channels ? profile : 0;
         world_seen.enabled = job->open_channels ? world_seen.enabled : profile;
     }
+    if (job->blanks)
+        world_seen.enabled = 0;
     world.when_ms[when] = fake_clock.now_ms;
     note(is_target ? 'E' : profile == 'A' ? 'A' : 'F');
     count_call();
@@ -677,12 +681,13 @@ static void hear(void *ctx, enum bus_event event, const void *data)
 
 static char before_name[] = "b", after_name[] = "a", back_name[] = "r", command_of_b[] = "AT+OF-B";
 static char uri[] = "mqtts://broker", apn[] = "b.net", pdp_type[] = "IP";
+static char a_apn[] = "a.net", c_apn[] = "c.net";
 static char *before_argv[] = { before_name, NULL }, *after_argv[] = { after_name, NULL };
 static char *back_argv[] = { back_name, NULL }, *commands[] = { command_of_b };
 
 static struct config config_of(const struct script *script)
 {
-    static struct config_profile profiles[1];
+    static struct config_profile profiles[2];
     struct config config = {
         .modem.reset = script->reset,
         .mqtt = { .uri = script->uri ? uri : NULL,
@@ -702,8 +707,34 @@ static struct config config_of(const struct script *script)
         .iccid = { B }, .apn = apn, .pdp_type = pdp_type, .cid = 1, .init = { 1, commands }
     };
     config.profile_count = script->apn;
+    if (script->other_apns) {
+        profiles[0] =
+            (struct config_profile){ .iccid = { A }, .apn = a_apn, .pdp_type = pdp_type, .cid = 1 };
+        profiles[1] =
+            (struct config_profile){ .iccid = { C }, .apn = c_apn, .pdp_type = pdp_type, .cid = 1 };
+        config.profile_count = 2;
+    }
     config.profiles = profiles;
     return config;
+}
+
+static void keep_first(const char *first)
+{
+    char text[160];
+
+    (void)snprintf(text, sizeof text,
+                   "{\"cid\":1,\"pdp_type\":\"IP\",\"apn\":\"%s\",\"auth\":-1,"
+                   "\"username\":\"\",\"password\":\"\"}",
+                   first);
+    assert_ok(journal_put_value(world.temp.journal, "context:first:1", text));
+}
+
+static void note_kept(void)
+{
+    char *text = journal_get_value(world.temp.journal, "context:" B ":1");
+
+    (void)snprintf(world_seen.kept, sizeof world_seen.kept, "%s", text ? text : "");
+    free(text);
 }
 
 static void open_agent(const struct config *config)
@@ -740,6 +771,8 @@ static void begin(const struct script *script)
     for (size_t i = 0; i < WHENS; i++)
         world.when_ms[i] = -1;
     temp_journal_init(&world.temp);
+    if (script->first_apn)
+        keep_first(script->first_apn);
     for (unsigned i = 0; i < script->resets_before; i++)
         assert_ok(journal_count(world.temp.journal, JOURNAL_RESET));
 }
@@ -856,6 +889,7 @@ void world_run(const struct script *script, struct world_end *ret)
     assert_true(operations_find(world.ops, world.op, &ret->op));
     ret->counted = count_history();
     strcpy(world_seen.apn, world.context.apn);
+    note_kept();
     close_agent();
     temp_journal_done(&world.temp);
 }

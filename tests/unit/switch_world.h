@@ -58,14 +58,14 @@ struct word {
 };
 
 /* One card_enable(); one that is not set works. `before`: it fails with that before the list is
- * known. `takes`: the card has done it, whatever it answered. */
+ * known. `takes`: the card has done it, whatever it answered; `blanks`: half of it, and none is in use. */
 struct job {
     bool set;
     enum error_code before;
     enum card_sent sent;
     enum error_code code;
     int sw;
-    bool open_channels, takes;
+    bool open_channels, takes, blanks;
 };
 
 enum { CHANGES = 10, JOBS = 8, WORDS = 3, TRACE = 600 };
@@ -84,6 +84,10 @@ struct script {
     char fails;
     /* B has an APN and a command of its own. */
     bool apn;
+    /* A and C have an APN each, and B has none. */
+    bool other_apns;
+    /* What the journal keeps as the modem's own APN. */
+    const char *first_apn;
     /* The card's rows: C, too; which one has the fallback mark; which one is gone after ENABLE. */
     bool has_c;
     char mark, deleted;
@@ -111,6 +115,8 @@ struct script {
     enum phase gone_in, stop_in;
     int64_t gone_ms;
     bool stop_before_enable, stop_in_settle;
+    /* The one that was started anew stops, too, as soon as it asks the card. */
+    bool stop_again_in_settle;
     /* The agent stops so long after the trace was this. `cut`: it is cut off there, so what counts is
      * what was on disk by then. `cut_call`: at that call of the modem or the card. */
     const char *stop_at;
@@ -153,6 +159,8 @@ struct world_seen {
     /* The profile that is enabled on the card; 0: none. */
     char enabled;
     char apn[32];
+    /* What the journal keeps as B's context. */
+    char kept[256];
 };
 
 extern struct world_seen world_seen;
