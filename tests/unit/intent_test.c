@@ -77,24 +77,15 @@ static void flags_are_their_own(void **state)
 {
     static struct intent intent;
     bool *const flags[] = {
-        &intent.tried[0],
-        &intent.tried[1],
-        &intent.tried[2],
-        &intent.was_ready,
-        &intent.was_registered,
-        &intent.had_card,
-        &intent.had_registration,
-        &intent.had_data,
-        &intent.had_reach,
-        &intent.had_broker,
-        &intent.restarted,
-        &intent.left_previous,
-        &intent.arrived,
-        &intent.again,
-        &intent.hooked_before,
-        &intent.hooked_after,
-        &intent.profiles[0].known,
-        &intent.profiles[1].known,
+        &intent.tried[0],          &intent.tried[1],
+        &intent.tried[2],          &intent.was_ready,
+        &intent.was_registered,    &intent.had_card,
+        &intent.had_registration,  &intent.had_data,
+        &intent.had_reach,         &intent.had_broker,
+        &intent.restarted,         &intent.left_previous,
+        &intent.arrived,           &intent.again,
+        &intent.hooked_before,     &intent.hooked_after,
+        &intent.profiles[0].known, &intent.profiles[1].known,
         &intent.profiles[2].known,
     };
 
