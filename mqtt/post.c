@@ -17,6 +17,8 @@ enum { BATCH = 64 };
 struct post {
     int fd;
     struct journal *journal;
+    /* Of the link's thread: what is on disk could not be read yet. */
+    bool unread;
     pthread_mutex_t lock;
     /* under lock: */
     struct outbox *outbox;
@@ -40,7 +42,7 @@ static void letter_done(struct letter *letter)
     free(letter->payload);
 }
 
-/* Before the first thread. What has no room is dropped as ever, or is left where it is. */
+/* What has no room is dropped as ever, or is left where it is. */
 static void take_up(struct post *post)
 {
     struct letter letters[BATCH];
@@ -52,7 +54,9 @@ static void take_up(struct post *post)
         for (size_t i = 0; i < count; i++) {
             const struct outbox_message m = message_of(&letters[i]);
 
+            pthread_mutex_lock(&post->lock);
             (void)outbox_put(post->outbox, &m);
+            pthread_mutex_unlock(&post->lock);
             after = m.letter;
             letter_done(&letters[i]);
         }
@@ -74,6 +78,7 @@ struct post *post_new(size_t cap_bytes, struct journal *journal)
         post_free(post);
         return NULL;
     }
+    post->unread = journal_is_unread(journal);
     take_up(post);
     return post;
 }
@@ -290,6 +295,10 @@ static bool fetch_some(struct post *post)
 
 void post_tidy(struct post *post)
 {
+    if (post->unread && !journal_is_unread(post->journal)) {
+        post->unread = false;
+        take_up(post);
+    }
     do
         clear_disk(post);
     while (fetch_some(post));

@@ -409,15 +409,12 @@ void channel_close(struct channel *ch)
 
 void channel_close_adopted(struct channel *ch)
 {
-    struct error ignored = ERROR_OK;
+    struct error ignored;
 
     if (!ch->way->adopted)
         return;
     ch->way->adopted = false;
-    if (is_by_modem(ch))
-        ignored = close_by_modem(ch);
-    else
-        ignored = close_many(ch, ch->way->own);
+    ignored = is_by_modem(ch) ? close_by_modem(ch) : close_many(ch, ch->way->own);
     (void)ignored; /* what the card does not close now, it is asked for when none is free */
     tell_change(ch);
 }

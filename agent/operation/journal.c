@@ -54,16 +54,20 @@ static void give_numbers(struct journal *journal, struct letters *letters, const
     }
 }
 
-/* A switch that was let in has to be able to end; what only knocks at the door has not. */
-static bool may_use_reserve(const struct operation *op)
+/* A switch whose ENABLE went out has to be able to end; what only knocks at the door has not, nor has
+ * an ENABLE that can still be kept back. */
+static bool may_use_reserve(const struct journal_change *asked)
 {
-    return op && (op->state == OPERATION_RUNNING || op->started_utc_ms != 0);
+    const struct operation *op = asked->op;
+    bool sends = asked->counts && op && op->phase == PHASE_ENABLING;
+
+    return op && !sends && (op->sent || (operation_has_ended(op) && op->started_utc_ms != 0));
 }
 
 struct error journal_write(struct journal *journal, const struct journal_change *asked)
 {
     struct change change = { .asked = asked };
-    const struct journal_work work = { run_change, &change, true, may_use_reserve(asked->op) };
+    const struct journal_work work = { run_change, &change, true, may_use_reserve(asked) };
     struct error e;
 
     if (asked->op && !(change.doc = store_to_text(asked->op)))

@@ -35,6 +35,9 @@ void journal_free(struct journal *journal);
 
 /* The file was not there, cannot be read, or was set aside: whatever ran before is not known. */
 bool journal_began_empty(const struct journal *journal);
+/* The file could not be read at the start, nor since: whoever took something from it then has to look
+ * again. */
+bool journal_is_unread(struct journal *journal);
 /* ERROR_NONE: the last write went through, or none was tried. A tick of a second or more between two
  * calls tries again after a failure. */
 struct error journal_check(struct journal *journal);

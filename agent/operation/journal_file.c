@@ -102,10 +102,19 @@ static void fill_reserve(struct journal *journal)
     journal->reserve_next_ms = clock_now_ms() + RESERVE_RETRY_MS;
 }
 
+/* What was not known at the start is. */
+static void note_read(struct journal *journal, bool existed)
+{
+    if (journal->unread && existed)
+        atomic_store(&journal->began_empty, false);
+    journal->unread = false;
+}
+
 static void take_up(struct journal *journal, int version)
 {
     if (version == 0)
         atomic_store(&journal->began_empty, true);
+    note_read(journal, version > 0);
     take_up_clock(journal);
     journal->synced = true;
     journal->number_is_news = journal->number > 0;
@@ -137,8 +146,10 @@ static int open_file(struct journal *journal)
         take_up(journal, version);
         return rc;
     }
-    if (!journal_db_is_corrupt(rc) && journal_db_open_read_only(&journal->db) == SQLITE_OK)
+    if (!journal_db_is_corrupt(rc) && journal_db_open_read_only(&journal->db) == SQLITE_OK) {
+        note_read(journal, true);
         take_up_clock(journal);
+    }
     return rc;
 }
 
@@ -184,7 +195,8 @@ struct journal *journal_new(const char *state_dir)
         journal->failed_ms = clock_now_ms();
         add_news(journal, "storage-full", journal->failure.message);
         /* Nothing can be read: what ran before is not known. */
-        if (!journal->db.handle)
+        journal->unread = !journal->db.handle;
+        if (journal->unread)
             atomic_store(&journal->began_empty, true);
     }
     return journal;
@@ -198,6 +210,16 @@ void journal_free(struct journal *journal)
     journal_db_done(&journal->db);
     pthread_mutex_destroy(&journal->lock);
     free(journal);
+}
+
+bool journal_is_unread(struct journal *journal)
+{
+    bool unread;
+
+    pthread_mutex_lock(&journal->lock);
+    unread = journal->unread;
+    pthread_mutex_unlock(&journal->lock);
+    return unread;
 }
 
 bool journal_began_empty(const struct journal *journal)

@@ -35,6 +35,8 @@ struct journal {
      * told of it: a new file must not give one of them again. */
     int64_t number;
     bool number_is_news;
+    /* Nothing of the file could be read since the start. */
+    bool unread;
     bool failing;
     struct error failure;
     int64_t failed_ms;

@@ -15,7 +15,7 @@
 #include "agent/state/bus.h"
 #include "agent/state/snapshot.h"
 
-enum { RETRY_MS = 1000 };
+enum { RETRY_MS = 1000, UNREAD_RETRY_MS = 5000 };
 
 /* The journal's name for the lock. */
 static const char lock_key[] = "lock";
@@ -46,6 +46,8 @@ struct operations {
     char *intent; /* of the active operation; NULL: none */
     int64_t began_ms;
     struct unsaved unsaved;
+    /* The journal could not be read yet: what it says of before is not known. */
+    bool unread;
     /* Written under both locks, so read under either: */
     pthread_mutex_t lock;
     bool has_active;         /* it waits or runs, or has ended and could not be written yet */
@@ -82,6 +84,22 @@ static void take_up(struct operations *ops)
     free(lock);
 }
 
+/* A file that could not be read at the start is there now: what it says of before holds. */
+static void catch_up(struct operations *ops)
+{
+    struct error ignored;
+
+    if (!ops->unread)
+        return;
+    ignored = journal_check(ops->journal);
+    (void)ignored; /* it tries; whether it can be read is what counts */
+    if (journal_is_unread(ops->journal))
+        return;
+    ops->unread = false;
+    if (!ops->has_active)
+        take_up(ops);
+}
+
 struct operations *operations_new(struct bus *bus, struct state *state, struct journal *journal)
 {
     struct operations *ops = calloc(1, sizeof *ops);
@@ -94,6 +112,7 @@ struct operations *operations_new(struct bus *bus, struct state *state, struct j
     pthread_mutex_init(&ops->lock, NULL);
     pthread_mutex_init(&ops->telling, NULL);
     take_up(ops);
+    ops->unread = journal_is_unread(journal);
     return ops;
 }
 
@@ -101,6 +120,9 @@ void operations_free(struct operations *ops)
 {
     if (!ops)
         return;
+    begin_change(ops);
+    write_unsaved(ops);
+    end_silently(ops);
     pthread_mutex_destroy(&ops->lock);
     pthread_mutex_destroy(&ops->telling);
     letters_done(&ops->unsaved.letters);
@@ -244,7 +266,8 @@ static struct error write_active(struct operations *ops, const struct operation 
     return ERROR_OK;
 }
 
-/* A change that no disk can stop: what is not written now is written later. */
+/* A change that no disk can stop: what is not written now is written later. Until then nobody is told of
+ * it: killed before that, the next start may know better. */
 static void go_on(struct operations *ops, const struct operation *op, struct letters *letters,
                   bool intent)
 {
@@ -256,6 +279,8 @@ static void go_on(struct operations *ops, const struct operation *op, struct let
         unsaved->retry_at_ms = clock_now_ms() + RETRY_MS;
         if (operation_has_ended(op) && letters)
             letters_copy_kept(letters, &unsaved->letters);
+        if (letters)
+            letters_done(letters);
     }
     set_active(ops, op);
 }
@@ -284,6 +309,8 @@ static void write_unsaved(struct operations *ops)
         ops->unsaved.retry_at_ms = clock_now_ms() + RETRY_MS;
         return;
     }
+    if (ops->unsaved.letters.count > 0)
+        ops->scribe.post(ops->scribe.ctx, &ops->unsaved.letters);
     letters_done(&ops->unsaved.letters);
     set_active(ops, &op);
 }
@@ -293,9 +320,12 @@ int64_t operations_tick(struct operations *ops)
     int64_t again_ms;
 
     begin_change(ops);
+    catch_up(ops);
     if (ops->unsaved.any && ops->unsaved.retry_at_ms <= clock_now_ms())
         write_unsaved(ops);
-    again_ms = ops->unsaved.any ? ops->unsaved.retry_at_ms : CLOCK_NEVER;
+    again_ms = ops->unsaved.any ? ops->unsaved.retry_at_ms
+               : ops->unread    ? clock_now_ms() + UNREAD_RETRY_MS
+                                : CLOCK_NEVER;
     end_silently(ops);
     return again_ms;
 }
@@ -524,6 +554,7 @@ enum admission operations_admit(struct operations *ops, const struct operation_r
 
     *ret_problem = (struct problem){ 0 };
     begin_change(ops);
+    catch_up(ops);
     /* Within the change (the lock of its own is held for two lines): the worker drops the list before
      * it ends a switch, so a list from before the switch is never looked at after it. */
     now = state_take(ops->state);
@@ -634,20 +665,17 @@ struct error operations_cancel(struct operations *ops, const char *id, struct op
     return e;
 }
 
+/* A disk that does not take the word stops nothing: the switch commits at once. */
 static struct error confirm(struct operations *ops, struct operation *op)
 {
-    struct error e;
-
     if (op->confirmed)
         return ERROR_OK;
     if (op->state != OPERATION_RUNNING || op->phase != PHASE_CONFIRMING ||
         !find_active(ops, op->id))
         return error_make(ERROR_IN_AGENT, ERROR_TOO_LATE, 0, "it does not wait for a confirmation");
     op->confirmed = true;
-    e = write_active(ops, op, NULL, false);
-    if (!e.code)
-        set_active(ops, op);
-    return e;
+    go_on(ops, op, NULL, false);
+    return ERROR_OK;
 }
 
 struct error operations_confirm(struct operations *ops, const char *id, struct operation *ret)

@@ -65,6 +65,13 @@ void broker_lost(struct broker *broker)
     let_go(broker);
 }
 
+void broker_told_switching(struct broker *broker, int64_t at_ms)
+{
+    pthread_mutex_lock(&broker->lock);
+    broker->facts.switching_told_ms = at_ms;
+    let_go(broker);
+}
+
 struct broker_facts broker_facts(struct broker *broker)
 {
     struct broker_facts facts;

@@ -16,6 +16,8 @@ struct broker_facts {
     int64_t refused_begun_ms, refused_at_ms;
     /* The link is up now. */
     bool online;
+    /* When the broker had acknowledged that a switch is about to run; 0: never. */
+    int64_t switching_told_ms;
 };
 
 /* NULL: no memory. */
@@ -27,4 +29,5 @@ void broker_set_wake(struct broker *broker, void (*wake)(void *ctx), void *ctx);
 void broker_accepted(struct broker *broker, int64_t begun_ms, int64_t at_ms);
 void broker_refused(struct broker *broker, int64_t begun_ms, int64_t at_ms);
 void broker_lost(struct broker *broker);
+void broker_told_switching(struct broker *broker, int64_t at_ms);
 struct broker_facts broker_facts(struct broker *broker);

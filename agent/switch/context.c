@@ -191,7 +191,7 @@ struct error context_apply(const struct context_tools *tools, const struct iccid
                            bool *ret_changed)
 {
     const struct config_profile *row = config_profile_find(tools->config, now);
-    struct error first = ERROR_OK, e = ERROR_OK;
+    struct error first = ERROR_OK, e;
 
     *ret_changed = false;
     for (int cid = 1; cid <= CIDS; cid++) {

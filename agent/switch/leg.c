@@ -4,6 +4,7 @@
 #include "agent/base/log.h"
 #include "agent/card/card.h"
 #include "agent/modem/modem.h"
+#include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/switch/hook.h"
 #include "agent/switch/look.h"
@@ -17,6 +18,8 @@ enum {
     TURN_BACK_PAUSE_MAX_MS = 10000,
     /* ENABLEs of a roll-back that the card did not execute, before it counts as refused. */
     TURN_BACK_SENT_MAX = 3,
+    TELL_MS = 2000,
+    TELL_LOOK_MS = 20,
 };
 
 /* As the modem says it while it reads the card anew (CME 14, 13, 0, 100). */
@@ -166,14 +169,22 @@ static struct error commit_to_send(struct run *run)
     return e;
 }
 
+/* The fleet is told before the link is cut: what follows is no outage. For as long as that takes, but
+ * not for long. */
 static void tell_switching(const struct run *run)
 {
+    const int64_t asked_ms = clock_now_ms();
     const struct bus_switching told = {
         .until_utc_ms = clock_utc_ms() + switch_budget_ms(run->tools->config) +
                         1000 * run->op->request.confirm_s,
     };
 
     bus_publish(run->tools->bus, BUS_SWITCHING, &told);
+    while (broker_facts(run->tools->broker).online &&
+           broker_facts(run->tools->broker).switching_told_ms < asked_ms &&
+           clock_now_ms() < asked_ms + TELL_MS)
+        if (!run_pause_until(run, clock_now_ms() + TELL_LOOK_MS))
+            return;
 }
 
 /* In the middle of the job, with the card's list in hand: the last word before ENABLE. */
@@ -191,11 +202,13 @@ static const struct profile *decide(void *ctx, const struct profile_list *list)
         return NULL;
     }
     run->enable_error = check_expectation(run->op, profile_enabled(list));
-    if (!row && !run->enable_error.code)
-        run->enable_error =
-            error_make(ERROR_IN_AGENT, ERROR_PROFILE_NOT_FOUND, 0, "the card has no such profile");
     if (run->enable_error.code)
         return NULL;
+    if (!row) {
+        run->enable_error =
+            error_make(ERROR_IN_AGENT, ERROR_PROFILE_NOT_FOUND, 0, "the card has no such profile");
+        return NULL;
+    }
     note_profiles(run, list, row);
     if (row->enabled) {
         run->already_enabled = true;
@@ -282,7 +295,7 @@ static struct error conclude_unsent(struct run *run, const struct card_enable *r
 static struct error enable_target_once(struct run *run, bool *ret_again)
 {
     struct card_enable result;
-    struct error e = ERROR_OK;
+    struct error e;
 
     run->sent_before = run->sent_before || run->sent;
     *ret_again = run->sent = false;

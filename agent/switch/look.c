@@ -38,11 +38,14 @@ static bool had_broker_lately(const struct run *run)
 static bool had_reach(struct run *run, bool data, bool broker)
 {
     enum probe_state state = PROBE_RUNNING;
+    int64_t deadline_ms;
 
     if (broker || !run->probe || !data)
         return broker;
+    deadline_ms = clock_now_ms() + RUN_PROBE_MS;
     probe_begin(run->probe, clock_now_ms());
-    while ((state = probe_look(run->probe, clock_now_ms())) == PROBE_RUNNING)
+    while (clock_now_ms() < deadline_ms &&
+           (state = probe_look(run->probe, clock_now_ms())) == PROBE_RUNNING)
         if (!run_pause_until(run, clock_now_ms() + RUN_SIGN_GAP_MS))
             break;
     return state == PROBE_REACHED;

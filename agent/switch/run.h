@@ -23,6 +23,8 @@ enum {
     RUN_JOBS_MAX = 2,
     /* A SIM that is busy before ENABLE is waited for. */
     RUN_BUSY_MS = 30000,
+    /* What the targets of probes get, before ENABLE, to say what the profile before reaches. */
+    RUN_PROBE_MS = 10000,
     /* What a port that was away before ENABLE gets to come back. */
     RUN_CYCLE_MS = 30000,
 };

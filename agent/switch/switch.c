@@ -52,7 +52,7 @@ static int64_t back_budget_ms(const struct config *config)
 
 int64_t switch_budget_ms(const struct config *config)
 {
-    int64_t ms = RUN_JOBS_MAX * (int64_t)RUN_ENABLE_MS + RUN_BUSY_MS + RUN_CYCLE_MS +
+    int64_t ms = RUN_JOBS_MAX * (int64_t)RUN_ENABLE_MS + RUN_BUSY_MS + RUN_CYCLE_MS + RUN_PROBE_MS +
                  RUN_SETTLE_MS + reset_budget_ms(config) + 3 * (int64_t)HOLD_MS +
                  1000 * ((int64_t)config->switching.register_s + config->switching.attach_s +
                          config->switching.verify_s) +
@@ -490,6 +490,22 @@ static struct error take_up(struct run *run, const struct intent *interrupted)
     if (run->saga.intent.leg != LEG_TARGET)
         run_enter(run, PHASE_ROLLING_BACK, false);
     return ERROR_OK;
+}
+
+struct intent switch_guess_intent(const struct operation *op)
+{
+    struct intent intent = fresh_intent();
+
+    intent.phase = PHASE_ENABLING;
+    intent.tried[LEG_TARGET] = true;
+    intent.had_card = intent.had_registration = intent.had_data = true;
+    intent.wanted = VERIFIED_ATTACHED;
+    if (op->has_target)
+        intent.profiles[LEG_TARGET] = run_profile_of(&op->target);
+    if (op->has_from)
+        intent.profiles[LEG_PREVIOUS] =
+            (struct intent_profile){ .known = true, .has_iccid = true, .iccid = op->from };
+    return intent;
 }
 
 static struct probe *make_probe(const struct config *config)

@@ -68,5 +68,9 @@ struct switch_outcome {
 void switch_run(const struct switch_tools *tools, const struct operation *op,
                 const struct intent *interrupted, struct switch_outcome *ret);
 
+/* Of one whose ENABLE went out and whose own intent cannot be read any more: what the operation still
+ * says, and the most cautious for the rest. */
+struct intent switch_guess_intent(const struct operation *op);
+
 /* The longest that switch_run() may take, roll-back included, without `confirm_s`. */
 int64_t switch_budget_ms(const struct config *config);

@@ -80,6 +80,8 @@ struct worker {
     bool listed_before_rest;
     /* An operation that the agent's last end interrupted has not been taken up yet. */
     bool interrupted;
+    /* The journal could not be read yet. */
+    bool unread;
     /* Until when the modem is waited for before that. */
     int64_t take_up_at_ms;
     struct rescue rescue;
@@ -421,7 +423,7 @@ static bool try_rescue(struct worker *worker)
 {
     struct operation_request request = { .channel = CHANNEL_AGENT };
     const struct snapshot *now = &worker->view.now;
-    bool stranded = worker->rescue.stranded;
+    bool stranded = worker->rescue.stranded, watching = worker->rescue.watching;
     struct operation op;
     struct problem problem;
     bool found;
@@ -436,8 +438,13 @@ static bool try_rescue(struct worker *worker)
         return false;
     (void)snprintf(request.reason, sizeof request.reason, "%s",
                    stranded ? "stranded" : "journal-lost");
-    return operations_admit(worker->operations, &request, NULL, &op, &problem) ==
-           ADMISSION_ACCEPTED;
+    if (operations_admit(worker->operations, &request, NULL, &op, &problem) == ADMISSION_ACCEPTED)
+        return true;
+    log_warning("profile that may work could not be tried, trying later", LOG_ERR(&problem.error));
+    /* The one try after a lost journal is still to be made. */
+    worker->rescue.watching = watching;
+    worker->rescue.watching_since_ms = clock_now_ms();
+    return false;
 }
 
 /* The modem works with another profile than before, and no switch of ours made it so: that profile has
@@ -518,8 +525,23 @@ static void note_rescue(struct worker *worker, const struct operation *op,
         rescue_strand(&worker->rescue, &outcome->previous, &outcome->fallback, clock_now_ms(),
                       chance());
         keep_rescue(worker);
-    } else if (op->request.channel != CHANNEL_AGENT || !outcome->end.error.code) {
+    } else if (outcome->list_dropped &&
+               (op->request.channel != CHANNEL_AGENT || !outcome->end.error.code)) {
+        /* What changed nothing on the card is no reason to give up. */
         end_rescue(worker);
+    }
+}
+
+/* What happened to the journal's file is told by who owns no door. */
+static void tell_of_journal(struct worker *worker)
+{
+    struct journal_news news;
+
+    while (journal_take_news(worker->journal, &news)) {
+        const struct bus_journal told = { .what = news.what, .detail = news.detail };
+
+        log_warning("journal", LOG_STR("what", news.what), LOG_STR("detail", news.detail));
+        bus_publish(worker->bus, BUS_JOURNAL, &told);
     }
 }
 
@@ -529,8 +551,10 @@ static void read_at_rest(void *ctx)
     struct worker *worker = ctx;
     int64_t now_ms = clock_now_ms();
 
+    tell_of_journal(worker);
     if (!modem_is_open(worker->modem))
         return;
+    worker->open = true;
     if (worker->listed_before_rest) {
         worker->listed_before_rest = false;
         worker->view.now.has_connectivity = false;
@@ -589,21 +613,13 @@ static void take_up_interrupted(struct worker *worker)
     if (!modem_is_open(worker->modem) && clock_now_ms() < worker->take_up_at_ms)
         return;
     worker->interrupted = false;
-    if (operations_interrupted(worker->operations, &op, &has_intent, &intent))
-        run_switch(worker, &op, has_intent ? &intent : NULL);
-}
-
-/* What happened to the journal's file is told by who owns no door. */
-static void tell_of_journal(struct worker *worker)
-{
-    struct journal_news news;
-
-    while (journal_take_news(worker->journal, &news)) {
-        const struct bus_journal told = { .what = news.what, .detail = news.detail };
-
-        log_warning("journal", LOG_STR("what", news.what), LOG_STR("detail", news.detail));
-        bus_publish(worker->bus, BUS_JOURNAL, &told);
+    if (!operations_interrupted(worker->operations, &op, &has_intent, &intent))
+        return;
+    if (!has_intent && op.sent) {
+        intent = switch_guess_intent(&op);
+        has_intent = true;
     }
+    run_switch(worker, &op, has_intent ? &intent : NULL);
 }
 
 /* --- the thread --- */
@@ -694,6 +710,9 @@ static void *thread_main(void *ctx)
         int64_t tick_ms = operations_tick(worker->operations);
 
         tell_of_journal(worker);
+        /* It could not be read before: what it says of before comes now. */
+        if (worker->unread && !journal_is_unread(worker->journal))
+            remember(worker);
         if (worker->interrupted)
             take_up_interrupted(worker);
         if (!modem_is_open(worker->modem)) {
@@ -810,10 +829,13 @@ static void remember(struct worker *worker)
 {
     char *text = journal_get_value(worker->journal, stranded_key);
 
-    worker->rescue = rescue_begin(text, journal_began_empty(worker->journal), clock_now_ms());
+    worker->unread = journal_is_unread(worker->journal);
+    if (!worker->rescue.stranded)
+        worker->rescue = rescue_begin(text, journal_began_empty(worker->journal), clock_now_ms());
     worker->interrupted = true;
     worker->take_up_at_ms = clock_now_ms() + TAKE_UP_MS;
     free(text);
+    free(worker->left_open);
     worker->left_open = journal_get_value(worker->journal, channels_key);
     text = journal_get_value(worker->journal, enabled_key);
     if (text && !iccid_from_text(text, strlen(text), &worker->remembered).code)
