@@ -290,7 +290,7 @@ def test_nobody_is_told_what_is_on_no_disk(lab):
     scene.sim.wait(op="enable", count=1)
     sick.fail("EIO")
     scene.end(number)
-    pause(1)
+    pause(6)  # the link is back by then
     scene.kill()
     sick.heal()
     scene.restart("healthy")
