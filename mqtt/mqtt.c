@@ -632,6 +632,14 @@ static int64_t next_deadline_ms(struct mqtt *mqtt)
     return next;
 }
 
+/* The worker waits for that before its ENABLE. */
+static void tell_worker_of_switching(struct mqtt *mqtt)
+{
+    if (mqtt->step == STEP_ONLINE && post_counts(mqtt->post).urgent == 0 &&
+        tell_take_switching(mqtt->tell))
+        broker_told_switching(mqtt->broker, clock_now_ms());
+}
+
 static void *run(void *ctx)
 {
     struct mqtt *mqtt = ctx;
@@ -648,6 +656,7 @@ static void *run(void *ctx)
         commands_answer(mqtt->commands);
         tell_work(mqtt->tell);
         run_step(mqtt);
+        tell_worker_of_switching(mqtt);
         post_tidy(mqtt->post);
     }
     drop_link(mqtt);

@@ -26,7 +26,7 @@ struct outbox {
     struct outbox_counts counts;
     /* Bytes that may be dropped now: neither in flight nor to be kept. */
     size_t droppable_bytes;
-    size_t outcomes, urgent, put_off;
+    size_t outcomes, put_off;
     struct outbox_left left;
     int64_t done[OUTBOX_DONE_MAX];
     size_t done_count;
@@ -130,7 +130,7 @@ static void count_row(struct outbox *outbox, const struct outbox_row *row, bool 
     if (row->message.class == OUTBOX_OUTCOME)
         outbox->outcomes += one;
     if (row->message.urgent)
-        outbox->urgent += one;
+        outbox->counts.urgent += one;
     count_state(outbox, row, add);
 }
 
@@ -409,7 +409,8 @@ static struct outbox_row *find_ready(struct outbox *outbox, int64_t now_ms)
 {
     struct outbox_row *found = NULL;
 
-    for (struct outbox_row *r = outbox->first; r && (!found || outbox->urgent > 0); r = r->next)
+    for (struct outbox_row *r = outbox->first; r && (!found || outbox->counts.urgent > 0);
+         r = r->next)
         if ((!found || (r->message.urgent && !found->message.urgent)) && may_go(outbox, r, now_ms))
             found = r;
     return found;

@@ -81,6 +81,8 @@ struct outbox_row {
 struct outbox_counts {
     /* Rows and bytes that wait or are in flight. */
     size_t rows, bytes, in_flight;
+    /* Of them, those that go before all others. */
+    size_t urgent;
     /* Dropped over the cap; set aside since the broker does not take them. */
     int64_t dropped, set_aside;
 };

@@ -67,7 +67,7 @@ struct tell {
     enum error_code told_trouble;
     int64_t next_sim_ms, next_modem_ms, next_journal_ms;
     bool sim_waits, modem_waits, journal_waits;
-    bool online;
+    bool online, said_switching;
     int64_t session, since_utc_ms;
     pthread_mutex_t lock;
     /* under lock, a leaf: */
@@ -280,8 +280,18 @@ static void tell_health(struct tell *tell, int64_t switching_until_utc_ms)
         .switching_until_utc_ms = switching_until_utc_ms,
     };
 
-    if (tell->online)
-        say_retained(tell, "status/health", true, messages_online(&health));
+    if (!tell->online)
+        return;
+    say_retained(tell, "status/health", true, messages_online(&health));
+    tell->said_switching = switching_until_utc_ms != 0;
+}
+
+bool tell_take_switching(struct tell *tell)
+{
+    bool said = tell->said_switching;
+
+    tell->said_switching = false;
+    return said;
 }
 
 /* "ready" is only what nothing stands in the way of. */

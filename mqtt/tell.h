@@ -28,6 +28,8 @@ void tell_on_bus(struct tell *tell, enum bus_event event, const void *data);
 
 /* Puts what has changed in the outbox. */
 void tell_work(struct tell *tell);
+/* True once after it was put that a switch is about to run. */
+bool tell_take_switching(struct tell *tell);
 /* When tell_work() has to be called though nothing happens; CLOCK_NEVER. */
 int64_t tell_next_ms(const struct tell *tell);
 /* The link is up: the presence is told. `session_present` false: the broker has forgotten us, and

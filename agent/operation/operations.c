@@ -120,9 +120,6 @@ void operations_free(struct operations *ops)
 {
     if (!ops)
         return;
-    begin_change(ops);
-    write_unsaved(ops);
-    end_silently(ops);
     pthread_mutex_destroy(&ops->lock);
     pthread_mutex_destroy(&ops->telling);
     letters_done(&ops->unsaved.letters);
@@ -313,6 +310,13 @@ static void write_unsaved(struct operations *ops)
         ops->scribe.post(ops->scribe.ctx, &ops->unsaved.letters);
     letters_done(&ops->unsaved.letters);
     set_active(ops, &op);
+}
+
+void operations_finish(struct operations *ops)
+{
+    begin_change(ops);
+    write_unsaved(ops);
+    end_silently(ops);
 }
 
 int64_t operations_tick(struct operations *ops)
@@ -515,6 +519,9 @@ static enum admission admit_repeated(struct operations *ops, const struct operat
     if (door_is_same(&before->request, request)) {
         *ret = *before;
         write_news(ops, before, BUS_OPERATION_AGAIN, ret_news);
+        /* What is on no disk yet is told once it is. */
+        if (ops->unsaved.any && find_active(ops, before->id))
+            letters_done(&ret_news->letters);
         add_letters(ops, &ret_news->letters);
         return ADMISSION_REPEATED;
     }

@@ -167,3 +167,5 @@ void operations_end(struct operations *ops, const char *id, const struct operati
 
 /* Writes what the disk did not take; gives when to call it again (CLOCK_NEVER: all is written). */
 int64_t operations_tick(struct operations *ops);
+/* The same for the last time. */
+void operations_finish(struct operations *ops);

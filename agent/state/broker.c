@@ -46,7 +46,7 @@ void broker_accepted(struct broker *broker, int64_t begun_ms, int64_t at_ms)
     pthread_mutex_lock(&broker->lock);
     broker->facts.accepted_begun_ms = begun_ms;
     broker->facts.accepted_at_ms = at_ms;
-    broker->facts.online = true;
+    broker->facts.online = broker->facts.was_online = true;
     let_go(broker);
 }
 
@@ -63,6 +63,13 @@ void broker_lost(struct broker *broker)
     pthread_mutex_lock(&broker->lock);
     broker->facts.online = false;
     let_go(broker);
+}
+
+void broker_remember(struct broker *broker, int64_t at_ms)
+{
+    pthread_mutex_lock(&broker->lock);
+    broker->facts.remembered_at_ms = at_ms;
+    pthread_mutex_unlock(&broker->lock);
 }
 
 void broker_told_switching(struct broker *broker, int64_t at_ms)

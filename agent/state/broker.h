@@ -14,8 +14,10 @@ struct broker_facts {
     int64_t accepted_begun_ms, accepted_at_ms;
     /* The same of the last refusing CONNACK: it proves the way, not the broker. */
     int64_t refused_begun_ms, refused_at_ms;
-    /* The link is up now. */
-    bool online;
+    /* The link is up now; it was, in this process. */
+    bool online, was_online;
+    /* The last CONNACK of an earlier process; 0: none is known. */
+    int64_t remembered_at_ms;
     /* When the broker had acknowledged that a switch is about to run; 0: never. */
     int64_t switching_told_ms;
 };
@@ -29,5 +31,7 @@ void broker_set_wake(struct broker *broker, void (*wake)(void *ctx), void *ctx);
 void broker_accepted(struct broker *broker, int64_t begun_ms, int64_t at_ms);
 void broker_refused(struct broker *broker, int64_t begun_ms, int64_t at_ms);
 void broker_lost(struct broker *broker);
+/* Before the first thread, or when the journal tells it at last. */
+void broker_remember(struct broker *broker, int64_t at_ms);
 void broker_told_switching(struct broker *broker, int64_t at_ms);
 struct broker_facts broker_facts(struct broker *broker);

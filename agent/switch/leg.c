@@ -350,8 +350,11 @@ static const struct profile *decide_back(void *ctx, const struct profile_list *l
         conclude(run, SAGA_REFUSED,
                  error_make(ERROR_IN_AGENT, ERROR_PROFILE_NOT_FOUND, 0,
                             "the profile to go back to is not on the card any more"));
-    else if (row->enabled)
+    else if (row->enabled) {
+        /* What the modem said right before this may be of it already. */
+        run->saga.intent.imsi_before[0] = '\0';
         conclude(run, SAGA_ENABLED, ERROR_OK);
+    }
     if (run->enabled != SAGA_NOT_SENT)
         return NULL;
     *run->tools->signs = (struct switch_signs){ 0 };

@@ -20,18 +20,39 @@ static bool link_counts(const struct config *config)
     return config->mqtt.uri && config->mqtt.link == CONFIG_LINK_MODEM;
 }
 
-/* A link that is gone when the switch begins is what the profile before lacks, too. */
-static bool has_broker(const struct run *run)
+static bool is_fresh(int64_t at_ms)
 {
-    return link_counts(run->tools->config) && broker_facts(run->tools->broker).online;
+    return at_ms > 0 && clock_now_ms() - at_ms < BROKER_FRESH_MS;
 }
 
-static bool had_broker_lately(const struct run *run)
+/* A CONNACK lately, whatever it said, also of before a restart. */
+static bool had_connack_lately(const struct run *run)
 {
     struct broker_facts facts = broker_facts(run->tools->broker);
 
-    return has_broker(run) || (link_counts(run->tools->config) && facts.accepted_at_ms > 0 &&
-                               clock_now_ms() - facts.accepted_at_ms < BROKER_FRESH_MS);
+    return link_counts(run->tools->config) &&
+           (facts.online || is_fresh(facts.accepted_at_ms) || is_fresh(facts.refused_at_ms) ||
+            is_fresh(facts.remembered_at_ms));
+}
+
+/* A link that this process has lost is what the profile before lacks, too. One that it has not had yet,
+ * after a restart, says nothing: a command that came by it does, or a CONNACK from shortly before. */
+static bool has_broker(const struct run *run)
+{
+    struct broker_facts facts = broker_facts(run->tools->broker);
+
+    if (!link_counts(run->tools->config) || facts.online || facts.was_online)
+        return link_counts(run->tools->config) && facts.online;
+    return run->op->request.channel == CHANNEL_MQTT || is_fresh(facts.remembered_at_ms);
+}
+
+/* A broker that refuses is reached all the same. */
+static bool is_refused_by_broker(const struct run *run)
+{
+    struct broker_facts facts = broker_facts(run->tools->broker);
+
+    return link_counts(run->tools->config) && is_fresh(facts.refused_at_ms) &&
+           facts.refused_at_ms > facts.accepted_at_ms;
 }
 
 /* Whatever the profile before reaches now; a broker that was reached says it, too. */
@@ -78,7 +99,9 @@ void look_before(struct run *run)
     intent->had_registration = intent->had_registration || intent->was_registered;
     intent->had_data = intent->had_data || data;
     intent->had_broker = intent->had_broker || (data && has_broker(run));
-    intent->had_reach = intent->had_reach || had_reach(run, data, intent->had_broker);
+    intent->had_reach =
+        intent->had_reach ||
+        had_reach(run, data, intent->had_broker || (data && is_refused_by_broker(run)));
 }
 
 static enum verified best_without_broker(const struct run *run)
@@ -102,7 +125,7 @@ enum verified look_wanted(const struct run *run)
     case CONFIG_VERIFY_AUTO:
     default:
         return link_counts(config) && (run->op->request.channel == CHANNEL_MQTT ||
-                                       run->saga.intent.had_broker || had_broker_lately(run))
+                                       run->saga.intent.had_broker || had_connack_lately(run))
                    ? VERIFIED_BROKER
                    : best_without_broker(run);
     }
@@ -131,6 +154,15 @@ static bool has_other_imsi(const struct run *run)
     struct error e = modem_read_imsi_hash(run->tools->modem, imsi);
 
     return !e.code && before[0] && strcmp(imsi, before) != 0;
+}
+
+static bool has_same_imsi(const struct run *run)
+{
+    const char *before = run->saga.intent.imsi_before;
+    char imsi[17];
+
+    return before[0] && !modem_read_imsi_hash(run->tools->modem, imsi).code &&
+           strcmp(imsi, before) == 0;
 }
 
 /* On the way back, and the modem was never seen with the target: it works with the profile before, as
@@ -173,8 +205,9 @@ static void look_at_card_in_use(struct run *run, struct saga_seen *ret)
     ret->foreign = cached && !matches && !run_is_our_iccid(run, &now);
     run->has_now = cached || ret->on_profile;
     run->now = now;
-    if (ret->on_profile && cached && run->cycled)
-        run->restarted = true;
+    /* Of a modem that reads the card for that each time, our own cycle proves nothing. */
+    if (ret->on_profile && cached && run->cycled && !run->restarted)
+        run->restarted = !has_same_imsi(run);
 }
 
 static void look_at_network(struct run *run, bool data_too, struct saga_seen *ret)
@@ -189,7 +222,9 @@ static void look_at_network(struct run *run, bool data_too, struct saga_seen *re
         return;
     registered = connectivity_is_registered(&now);
     ret->registration = now.registration;
-    if (intent->was_registered && !registered)
+    /* A radio that we switched off has to leave the network: that is a sign only where there is no
+     * IMSI to tell. */
+    if (intent->was_registered && !registered && !(run->cycled && intent->imsi_before[0]))
         run->restarted = true;
     /* The old profile carries data until the modem leaves it, which it may never do. */
     if (!intent->left_previous && intent->phase == PHASE_RESETTING && !run->restarted &&

@@ -19,6 +19,8 @@ enum {
     RUN_SETTLE_MS = 120000,
     /* How long a roll-back tries to get its ENABLE to the card, with the modem away or busy. */
     RUN_TURN_BACK_MS = 300000,
+    /* What a port that goes while the modem starts over gets to come back. */
+    RUN_PORT_MS = 120000,
     /* ENABLE jobs at the most, as long as ENABLE itself has not gone out. */
     RUN_JOBS_MAX = 2,
     /* A SIM that is busy before ENABLE is waited for. */

@@ -12,7 +12,7 @@ enum lack {
     LACK_WORD, /* nobody confirmed */
 };
 
-enum { CONFIRM_LOOK_MS = 10000 };
+enum { CONFIRM_LOOK_MS = 5000 };
 
 static void start_phase(struct saga *saga, enum phase phase, int64_t now_ms)
 {
@@ -44,6 +44,10 @@ struct saga saga_resume(const struct intent *intent, bool same_boot, int64_t now
     if (intent->phase > PHASE_RESETTING) {
         saga.interrupted = intent->phase;
         saga.interrupted_used_ms = again ? 0 : intent->used_ms;
+        /* What had been used up since it was written last: who is killed again and again must not wait
+         * for ever. */
+        if (intent->phase == PHASE_CONFIRMING && !again)
+            saga.interrupted_used_ms += CONFIRM_LOOK_MS;
     }
     saga.intent.again = intent->again || !same_boot;
     /* What the target proves it has to prove anew, unless all that is left is somebody's word. */
@@ -266,10 +270,9 @@ static struct saga_step climb(struct saga *saga, const struct saga_limits *limit
         saga->rung_began_ms = -1;
         return (struct saga_step){ .act = SAGA_RESET_MODEM };
     }
-    /* There is nothing left behind a way back: a port that is gone is waited for, and when it returns
-     * the modem gets the time of a rung. */
-    if (saga->intent.leg != LEG_TARGET && !seen->modem_open &&
-        now_ms - saga->phase_began_ms < limits->patience_ms) {
+    /* Without its port nothing can be undone either, and behind a way back there is nothing left: a port
+     * that is gone is waited for, and when it returns the modem gets the time of a rung. */
+    if (!seen->modem_open && now_ms - saga->phase_began_ms < limits->patience_ms) {
         saga->rung_began_ms = now_ms;
         return look(saga, now_ms);
     }
@@ -395,7 +398,7 @@ static struct saga_step verifying(struct saga *saga, const struct saga_limits *l
                                   const struct saga_seen *seen, int64_t now_ms)
 {
     const struct intent *intent = &saga->intent;
-    enum lack lack = intent->wanted == VERIFIED_BROKER ? LACK_BROKER : LACK_REACH;
+    enum lack lack;
 
     if (seen->reached || seen->broker_refused)
         prove(saga, VERIFIED_REACHABLE);
@@ -406,13 +409,15 @@ static struct saga_step verifying(struct saga *saga, const struct saga_limits *l
         return verified(saga, limits, now_ms);
     if (now_ms - saga->phase_began_ms < limits->verify_ms)
         return look(saga, now_ms);
+    /* Where not even the way to the broker was proven, it is reach that lacks. */
+    lack = intent->proof < VERIFIED_REACHABLE ? LACK_REACH : LACK_BROKER;
     /* What the profile before lacked too may be nobody's fault but the broker's or the target's. */
     if (!previous_had(intent, lack))
         return verified(saga, limits, now_ms);
     return give_up(saga, limits, lack,
                    error_make(ERROR_IN_AGENT, ERROR_UNREACHABLE, 0,
                               "data flows, but %s was reached for %d s",
-                              lack == LACK_BROKER ? "no broker" : "no probe's target",
+                              intent->wanted == VERIFIED_BROKER ? "no broker" : "no probe's target",
                               (int)(limits->verify_ms / 1000)),
                    now_ms);
 }
@@ -444,8 +449,8 @@ struct saga_step saga_next(struct saga *saga, const struct saga_limits *limits,
         return enabling(saga, limits, seen, now_ms);
     saga->intent.restarted = saga->intent.restarted || seen->restarted;
     saga->intent.left_previous = saga->intent.left_previous || seen->restarted;
-    saga->intent.arrived =
-        saga->intent.arrived || (saga->intent.leg == LEG_TARGET && seen->on_profile);
+    saga->intent.arrived = saga->intent.arrived ||
+                           (saga->intent.leg == LEG_TARGET && seen->on_profile && seen->restarted);
     if (is_locked(saga, limits, seen, now_ms))
         return give_up(saga, limits, LACK_CARD, seen->sim, now_ms);
     if (seen->foreign || (seen->elsewhere && phase != PHASE_RESETTING))

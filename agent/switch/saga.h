@@ -32,7 +32,7 @@ struct saga_limits {
     /* What a profile that is registered again gets to carry data, while it is measured how long there
      * was none. */
     int64_t settle_ms;
-    /* On the way back: what a port that is away gets to return. */
+    /* What a port that is away gets to return. */
     int64_t patience_ms;
     /* How far up the reset ladder. */
     bool may_cycle, may_reset;

@@ -349,8 +349,13 @@ static void end_changed(struct run *run, struct error why)
     end->has_result = switched || run->has_now;
     end->has_now = run->has_now;
     end->now = run->now;
+    /* A modem that cannot work with the profile does not tell: then the card's word counts. */
+    if (why.code == ERROR_SIM_LOCKED && !run->has_now && switched && run_profile(run)->has_iccid) {
+        end->has_now = true;
+        end->now = run_profile(run)->iccid;
+    }
     end->changed =
-        run->has_now ? !is_from(run, end) : switched && run->saga.intent.leg != LEG_PREVIOUS;
+        end->has_now ? !is_from(run, end) : switched && run->saga.intent.leg != LEG_PREVIOUS;
     end->blackout_ms = run->saga.intent.blackout_ms;
 }
 

@@ -45,6 +45,7 @@ enum {
     TAKE_UP_MS = 60000,
     CONTEXT_MS = 30000,
     LEFT_OPEN_MS = 10 * 60 * 1000,
+    CONNACK_MS = 10 * 60 * 1000,
     WANTS_CARD = READ_EID | READ_PROFILES,
     WANTS_ALL = WANTS_CARD | READ_CONNECTIVITY,
 };
@@ -89,6 +90,8 @@ struct worker {
     struct iccid remembered;
     /* The profile that the modem works with and whose APN was looked after; "": none yet. */
     struct iccid context_of;
+    /* When it was last written down that the broker is there. */
+    int64_t connack_ms;
     /* What an earlier process had open on the card, as keep_channels() wrote it; NULL: nothing. */
     char *left_open;
     int64_t reopen_at_ms, reopen_pause_ms;
@@ -622,6 +625,56 @@ static void take_up_interrupted(struct worker *worker)
     run_switch(worker, &op, has_intent ? &intent : NULL);
 }
 
+/* --- the broker, over restarts --- */
+
+static const char connack_key[] = "connack";
+
+/* When the broker was there last: while the link is up, now and then. */
+static void keep_connack(struct worker *worker)
+{
+    struct broker_facts facts = broker_facts(worker->broker);
+    int64_t now_ms = clock_now_ms();
+    bool is_new = facts.accepted_at_ms > worker->connack_ms;
+    char text[24];
+
+    if (!is_new && !(facts.online && now_ms - worker->connack_ms >= CONNACK_MS))
+        return;
+    worker->connack_ms = now_ms;
+    (void)snprintf(text, sizeof text, "%" PRId64, journal_now_ms(worker->journal));
+    journal_save_value(worker->journal, connack_key, text);
+}
+
+static void remember_connack(struct worker *worker)
+{
+    char *text = journal_get_value(worker->journal, connack_key);
+    int64_t at_ms = text ? strtoll(text, NULL, 10) : 0;
+    int64_t age_ms = journal_now_ms(worker->journal) - at_ms;
+
+    if (at_ms > 0 && age_ms >= 0)
+        broker_remember(worker->broker, clock_now_ms() - age_ms);
+    free(text);
+}
+
+/* What the journal remembers of before. */
+static void remember(struct worker *worker)
+{
+    char *text = journal_get_value(worker->journal, stranded_key);
+
+    worker->unread = journal_is_unread(worker->journal);
+    if (!worker->rescue.stranded)
+        worker->rescue = rescue_begin(text, journal_began_empty(worker->journal), clock_now_ms());
+    worker->interrupted = true;
+    worker->take_up_at_ms = clock_now_ms() + TAKE_UP_MS;
+    free(text);
+    remember_connack(worker);
+    free(worker->left_open);
+    worker->left_open = journal_get_value(worker->journal, channels_key);
+    text = journal_get_value(worker->journal, enabled_key);
+    if (text && !iccid_from_text(text, strlen(text), &worker->remembered).code)
+        view_remember(&worker->view, worker->remembered.text);
+    free(text);
+}
+
 /* --- the thread --- */
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -710,6 +763,7 @@ static void *thread_main(void *ctx)
         int64_t tick_ms = operations_tick(worker->operations);
 
         tell_of_journal(worker);
+        keep_connack(worker);
         /* It could not be read before: what it says of before comes now. */
         if (worker->unread && !journal_is_unread(worker->journal))
             remember(worker);
@@ -824,25 +878,6 @@ static void take_parts_of_agent(struct worker *worker, const struct worker_parts
     worker->bus = parts->bus;
 }
 
-/* What the journal remembers of before. */
-static void remember(struct worker *worker)
-{
-    char *text = journal_get_value(worker->journal, stranded_key);
-
-    worker->unread = journal_is_unread(worker->journal);
-    if (!worker->rescue.stranded)
-        worker->rescue = rescue_begin(text, journal_began_empty(worker->journal), clock_now_ms());
-    worker->interrupted = true;
-    worker->take_up_at_ms = clock_now_ms() + TAKE_UP_MS;
-    free(text);
-    free(worker->left_open);
-    worker->left_open = journal_get_value(worker->journal, channels_key);
-    text = journal_get_value(worker->journal, enabled_key);
-    if (text && !iccid_from_text(text, strlen(text), &worker->remembered).code)
-        view_remember(&worker->view, worker->remembered.text);
-    free(text);
-}
-
 struct worker *worker_new(const struct worker_parts *parts)
 {
     struct worker *worker = calloc(1, sizeof *worker);
@@ -898,6 +933,7 @@ void worker_stop(struct worker *worker)
     if (worker->running)
         pthread_join(worker->thread, NULL);
     worker->running = false;
+    operations_finish(worker->operations);
     reads_close(worker->reads);
     modem_close(worker->modem);
 }

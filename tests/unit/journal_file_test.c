@@ -622,15 +622,16 @@ static void a_sick_disk(void **state)
 static const struct {
     const char *what;
     enum operation_state state;
-    bool ran, goes_through;
+    bool ran, sent, goes_through;
 } reserved[] = {
-    { "waits", OPERATION_ACCEPTED, false, false },
-    { "refused", OPERATION_REJECTED, false, false },
-    { "canceled before it began", OPERATION_CANCELED, false, false },
-    { "runs", OPERATION_RUNNING, true, true },
-    { "ended well", OPERATION_SUCCEEDED, true, true },
-    { "failed", OPERATION_FAILED, true, true },
-    { "canceled while it ran", OPERATION_CANCELED, true, true },
+    { "waits", OPERATION_ACCEPTED, false, false, false },
+    { "refused", OPERATION_REJECTED, false, false, false },
+    { "canceled before it began", OPERATION_CANCELED, false, false, false },
+    { "runs, and ENABLE is still here", OPERATION_RUNNING, true, false, false },
+    { "runs", OPERATION_RUNNING, true, true, true },
+    { "ended well", OPERATION_SUCCEEDED, true, true, true },
+    { "failed", OPERATION_FAILED, true, true, true },
+    { "canceled while it ran", OPERATION_CANCELED, true, false, true },
 };
 
 static void the_reserve_is_for_switches(void **state)
@@ -645,6 +646,7 @@ static void the_reserve_is_for_switches(void **state)
         disk.until_reserve = false;
         place_begin_anew();
         op.started_utc_ms = reserved[i].ran ? BORN_MS : 0;
+        op.sent = reserved[i].sent;
         place_open();
         assert_true(is_there("journal.reserve"));
         disk.error = i % 2 ? ENOSPC : EDQUOT;
