@@ -47,7 +47,7 @@ static const struct row rows[] = {
     { "the SIM is busy at ENABLE, and got it", { .jobs = { UNCLEAR_BUSY_TAKEN }, .changes = { GOES_WELL } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JELS" },
     { "unclear, and locked against the new one", { .stays = true, .jobs = { UNCLEAR_TAKEN }, .changes = { AT(ENABLE, 0, LOCKED) } },
-      END_STAYS, ERROR_SIM_LOCKED, '?', VERIFIED_NOTHING, "JEL" },
+      END_STAYS, ERROR_SIM_LOCKED, 'B', VERIFIED_NOTHING, "JEL" },
     { "the card's yes, but its channel is lost: the ladder cycles", { .reset = CONFIG_RESET_CFUN, .jobs = { { .set = true, .sent = CARD_ENABLED, .open_channels = true } }, .changes = { AT(CYCLE, 100, STARTS), AT(CYCLE, 3000, ON_B, HOME, .data = true) } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JECS" },
 
@@ -114,7 +114,7 @@ static const struct row rows[] = {
       END_STAYS, ERROR_NOT_SWITCHED, '?', VERIFIED_NOTHING, "JE" },
 
     { "network-locked", { .stays = true, .changes = { AT(ENABLE, 100, STARTS), AT(ENABLE, 2000, LOCKED) } },
-      END_STAYS, ERROR_SIM_LOCKED, '?', VERIFIED_NOTHING, "JE" },
+      END_STAYS, ERROR_SIM_LOCKED, 'B', VERIFIED_NOTHING, "JE" },
     { "locked before, and the new one works", { .reset = CONFIG_RESET_CFUN, .has_before = true, .before = { LOCKED }, .changes = { AT(CYCLE, 0, STARTS), AT(CYCLE, 1000, ON_B, HOME, .data = true) } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JECS" },
     { "denied", { .stays = true, .changes = { AT(ENABLE, 100, STARTS), AT(ENABLE, 1000, ON_B, .registration = REGISTRATION_DENIED) } },
