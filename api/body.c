@@ -63,54 +63,16 @@ struct error body_parse_enable(const char *text, size_t len, struct operation_re
     return e;
 }
 
-bool body_is_holder(const char *text)
-{
-    size_t len = strlen(text);
-
-    for (size_t i = 0; i < len; i++)
-        if (text[i] < 0x20 || text[i] > 0x7E)
-            return false;
-    return len >= 1 && len <= OPERATION_HOLDER_MAX;
-}
-
-static struct error get_lock_fields(const cJSON *json, struct operation_lock_request *lock)
-{
-    static const char *const names[] = { "holder", "ttl_s", "reason" };
-    const char *holder = "", *reason = "";
-    bool has_ttl = false;
-    struct error e = json_check_fields(json, names, ARRAY_LEN(names));
-
-    if (!e.code)
-        e = json_get_text(json, "holder", OPERATION_HOLDER_MAX, &holder);
-    if (!e.code && !body_is_holder(holder))
-        e = error_field("holder", "1 to %d printable ASCII characters expected",
-                        OPERATION_HOLDER_MAX);
-    if (!e.code)
-        e = json_get_int(json, "ttl_s", 1, LOCK_TTL_MAX_S, &lock->ttl_s, &has_ttl);
-    if (!e.code && !has_ttl)
-        e = error_field("ttl_s", "a whole number from 1 to %d expected", LOCK_TTL_MAX_S);
-    if (!e.code)
-        e = json_get_text(json, "reason", OPERATION_REASON_MAX, &reason);
-    if (e.code)
-        return e;
-    memcpy(lock->holder, holder, strlen(holder) + 1);
-    memcpy(lock->reason, reason, strlen(reason) + 1);
-    return ERROR_OK;
-}
-
 struct error body_parse_lock(const char *text, size_t len, struct operation_lock_request *ret)
 {
-    struct operation_lock_request lock = { .ttl_s = 0 };
     cJSON *json = NULL;
     struct error e;
 
     e = len > 0 ? json_parse(text, len, &json)
                 : error_field("holder", "a body with holder and ttl_s expected");
     if (!e.code)
-        e = get_lock_fields(json, &lock);
+        e = lock_request_from_json(json, ret);
     cJSON_Delete(json);
-    if (!e.code)
-        *ret = lock;
     return e;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "agent/base/error.h"
@@ -16,11 +15,9 @@ enum { BODY_MAX = 16 * 1024 };
  * is the body. */
 MUST_CHECK struct error body_parse_enable(const char *text, size_t len,
                                           struct operation_request *ret);
-/* PUT of a lock: all but the reason has to be there. */
+/* PUT of a lock, as of lock_request_from_json(). */
 MUST_CHECK struct error body_parse_lock(const char *text, size_t len,
                                         struct operation_lock_request *ret);
-/* 1 to OPERATION_HOLDER_MAX of printable ASCII, which a query can also carry. */
-bool body_is_holder(const char *text);
 
 /* A call that takes nothing: no body, or {}. */
 MUST_CHECK struct error body_parse_nothing(const char *text, size_t len);

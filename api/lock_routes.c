@@ -61,7 +61,7 @@ static struct error parse_delete(const struct call *call, const char **ret_holde
 
     if (force && !forced && strcmp(force, "false") != 0)
         return error_field("force", "true or false expected");
-    if (!forced && !(holder && body_is_holder(holder)))
+    if (!forced && !(holder && lock_is_holder(holder)))
         return error_field("holder", "the holder's name is needed, or force=true");
     *ret_holder = forced ? NULL : holder;
     return body_parse_nothing(call->body, call->body_len);

@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
-#include "agent/operation/journal.h"
 #include "agent/operation/operations.h"
-#include "agent/operation/plan.h"
+#include "agent/operation/plan_gather.h"
 #include "agent/state/etag.h"
 #include "agent/state/reads.h"
 #include "agent/state/render.h"
@@ -45,13 +44,6 @@ static void add_age(struct answer *ret, int64_t at_ms)
     answer_add_header(ret, "Cache-Control", "no-cache");
 }
 
-static const char *label_of(const void *ctx, const struct iccid *iccid)
-{
-    const struct config_profile *row = config_profile_find(ctx, iccid);
-
-    return row ? row->label : NULL;
-}
-
 /* Adds what earlier switches say of a row; takes `json`. */
 static cJSON *add_proofs(cJSON *json, const struct routes *routes, const struct profile *row)
 {
@@ -72,7 +64,7 @@ static cJSON *add_proofs(cJSON *json, const struct routes *routes, const struct 
 
 static cJSON *profile_to_json(const struct routes *routes, const struct profile *row)
 {
-    return add_proofs(render_profile(row, label_of, routes->config), routes, row);
+    return add_proofs(render_profile(row, config_label_of, routes->config), routes, row);
 }
 
 static cJSON *profiles_to_json(const struct routes *routes, const struct profile_list *list)
@@ -406,52 +398,23 @@ static void post_confirm(const struct routes *routes, const struct snapshot *now
 
 /* --- plan --- */
 
-/* The operation that waits or runs. */
-static bool find_active(struct operations *operations, struct operation *ret)
-{
-    return operations_list(operations, OPERATION_RUNNING, NULL, 1, ret) > 0 ||
-           operations_list(operations, OPERATION_ACCEPTED, NULL, 1, ret) > 0;
-}
-
-static const char *verify_name(enum config_verify verify)
-{
-    static const char *const names[] = {
-        [CONFIG_VERIFY_AUTO] = "auto",         [CONFIG_VERIFY_REGISTERED] = "registered",
-        [CONFIG_VERIFY_ATTACHED] = "attached", [CONFIG_VERIFY_REACHABLE] = "reachable",
-        [CONFIG_VERIFY_BROKER] = "broker",
-    };
-    return names[verify];
-}
-
 static void get_plan(const struct routes *routes, const struct snapshot *now, struct call *call,
                      struct answer *ret)
 {
     const struct profile *row = find_profile(call, now, ret);
-    struct plan_facts facts = {
-        .list = &now->list,
-        .target = row,
-        .switching = now->switching,
-        .trouble = now->trouble,
-        .modem_absent = now->modem != MODEM_READY,
-        .verify = verify_name(routes->config->switching.verify),
+    const struct plan_sources sources = {
+        .operations = routes->operations,
+        .journal = routes->journal,
+        .verify = config_verify_name(routes->config->switching.verify),
         .rolls_back = routes->config->switching.rollback,
+        .label = config_label_of,
+        .label_ctx = routes->config,
     };
-    struct operation_lock lock;
-    struct operation active;
     struct plan plan;
 
     if (!row)
         return;
-    facts.active = find_active(routes->operations, &active) ? &active : NULL;
-    facts.lock = operations_get_lock(routes->operations, &lock) ? &lock : NULL;
-    facts.cooldown_ms = operations_cooldown_ms(routes->operations);
-    facts.disk = journal_check(routes->journal);
-    facts.budget_ms = operations_budget_ms(routes->operations);
-    if (row->has_iccid) {
-        facts.label = label_of(routes->config, &row->iccid);
-        proofs_find(routes->proofs, &row->iccid, &facts.history);
-    }
-    plan_make(&facts, &plan);
+    plan_gather(&sources, now, row, &plan);
     answer_json(ret, 200, plan_to_json(&plan));
     if (!ret->is_problem)
         answer_add_header(ret, "Cache-Control", "no-store");

@@ -57,6 +57,13 @@ const struct config_profile *config_profile_find(const struct config *config,
     return NULL;
 }
 
+const char *config_label_of(const void *config, const struct iccid *iccid)
+{
+    const struct config_profile *row = config_profile_find(config, iccid);
+
+    return row ? row->label : NULL;
+}
+
 static void free_table(const struct config_key *keys, size_t count, void *base)
 {
     for (size_t i = 0; i < count; i++)

@@ -218,6 +218,10 @@ char *config_to_text(const struct config *config);
 /* The row of profiles.<iccid>; NULL: none. */
 const struct config_profile *config_profile_find(const struct config *config,
                                                  const struct iccid *iccid);
+/* What it is called there; NULL: nothing. `config` is a struct config: a render_label. */
+const char *config_label_of(const void *config, const struct iccid *iccid);
+/* "auto" …; a static text. */
+const char *config_verify_name(enum config_verify verify);
 /* "get-eid" …; 0: no such operation. */
 enum config_command config_command_from_name(const char *name);
 const char *config_command_name(enum config_command command);

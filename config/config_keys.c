@@ -17,6 +17,11 @@ static const char *const auths[] = { "none", "pap", "chap", NULL };
 static const char *const modes[] = { "off", "advise", "on", NULL };
 static const char *const returns[] = { "timer", "at", "on-loss", "never", NULL };
 
+const char *config_verify_name(enum config_verify verify)
+{
+    return proofs[verify];
+}
+
 /* Ranges. */
 #define SECONDS .min = 1, .max = 604800
 #define SECONDS_OR_0 .min = 0, .max = 604800

@@ -25,12 +25,17 @@ struct error command_check(const struct command_rules *rules, enum config_comman
     return ERROR_OK;
 }
 
+static struct error parse_any(const struct command_message *message, cJSON **ret)
+{
+    return message->len > 0 ? json_parse(message->payload, message->len, ret)
+                            : json_parse("{}", 2, ret);
+}
+
 static struct error parse(const struct command_message *message, const char *const *names,
                           size_t count, cJSON **ret)
 {
     cJSON *json = NULL;
-    struct error e = message->len > 0 ? json_parse(message->payload, message->len, &json)
-                                      : json_parse("{}", 2, &json);
+    struct error e = parse_any(message, &json);
 
     if (!e.code)
         e = json_check_fields(json, names, count);
@@ -212,6 +217,66 @@ struct error command_to_refresh(const struct command_message *message, bool *ret
     cJSON_Delete(json);
     if (!e.code)
         *ret_refresh = refresh;
+    return e;
+}
+
+struct error command_to_plan(const struct command_message *message, struct profile_ref *ret_target,
+                             bool *ret_refresh)
+{
+    static const char *const names[] = { "iccid", "aid", "refresh" };
+    struct profile_ref target = { .by_aid = false };
+    bool refresh = false;
+    cJSON *json = NULL;
+    struct error e = parse(message, names, ARRAY_LEN(names), &json);
+
+    if (!e.code)
+        e = take_target(json, &target);
+    if (!e.code)
+        e = json_get_bool(json, "refresh", &refresh);
+    cJSON_Delete(json);
+    if (e.code)
+        return e;
+    *ret_target = target;
+    *ret_refresh = refresh;
+    return e;
+}
+
+struct error command_to_lock(const struct command_message *message,
+                             struct operation_lock_request *ret)
+{
+    cJSON *json = NULL;
+    struct error e = parse_any(message, &json);
+
+    if (!e.code)
+        e = lock_request_from_json(json, ret);
+    cJSON_Delete(json);
+    return e;
+}
+
+static struct error take_holder(const cJSON *json, struct command_unlock *ret)
+{
+    struct error e = take_text(json, "holder", OPERATION_HOLDER_MAX, ret->holder);
+
+    if (e.code || ret->force || lock_is_holder(ret->holder))
+        return e;
+    return error_field("holder", "the holder's name is needed, or force");
+}
+
+struct error command_to_unlock(const struct command_rules *rules,
+                               const struct command_message *message, struct command_unlock *ret)
+{
+    static const char *const names[] = { "holder", "force" };
+    struct command_unlock unlock = { .force = false };
+    cJSON *json = NULL;
+    struct error e = parse(message, names, ARRAY_LEN(names), &json);
+
+    if (!e.code)
+        e = take_force(json, rules, &unlock.force);
+    if (!e.code)
+        e = take_holder(json, &unlock);
+    cJSON_Delete(json);
+    if (!e.code)
+        *ret = unlock;
     return e;
 }
 

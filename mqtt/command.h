@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/operation/lock.h"
 #include "agent/operation/operation.h"
 #include "config/config.h"
 
@@ -45,6 +46,23 @@ MUST_CHECK struct error command_to_request(const struct command_rules *rules,
 /* A read's {"refresh":true}. */
 MUST_CHECK struct error command_to_refresh(const struct command_message *message,
                                            bool *ret_refresh);
+
+/* plan-profile: which, and a read's refresh. */
+MUST_CHECK struct error command_to_plan(const struct command_message *message,
+                                        struct profile_ref *ret_target, bool *ret_refresh);
+
+/* lock-switch, as of lock_request_from_json(). */
+MUST_CHECK struct error command_to_lock(const struct command_message *message,
+                                        struct operation_lock_request *ret);
+
+/* unlock-switch: who lets go, or by force whoever holds it. */
+struct command_unlock {
+    bool force;
+    char holder[OPERATION_HOLDER_MAX + 1]; /* "" only with force */
+};
+MUST_CHECK struct error command_to_unlock(const struct command_rules *rules,
+                                          const struct command_message *message,
+                                          struct command_unlock *ret);
 
 /* A payload that has to be {} or nothing (cancel, confirm). */
 MUST_CHECK struct error command_is_empty(const struct command_message *message);

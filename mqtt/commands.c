@@ -8,11 +8,13 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/operation/operations.h"
+#include "agent/operation/plan_gather.h"
 #include "agent/state/reads.h"
 #include "agent/state/snapshot.h"
 #include "config/config.h"
 #include "mqtt/command.h"
 #include "mqtt/messages.h"
+#include "mqtt/mqtt.h"
 #include "mqtt/post.h"
 #include "mqtt/quiet.h"
 #include "mqtt/topics.h"
@@ -34,6 +36,8 @@ struct ask {
     struct commands *commands;
     enum ask_state state;
     enum config_command command;
+    /* Of a plan. */
+    struct profile_ref target;
     char id[ID_SENDER_MAX + 1];
     struct response response;
     /* Of ASK_READY: why the snapshot could not be brought up to date. */
@@ -51,6 +55,7 @@ struct commands {
     char base[TOPICS_MAX];
     struct state *state;
     struct operations *operations;
+    struct journal *journal;
     struct reads *reads;
     struct post *post;
     pthread_mutex_t lock;
@@ -60,18 +65,18 @@ struct commands {
     struct quiet aliens, refusals;
 };
 
-struct commands *commands_new(const struct config *config, const char *base, struct state *state,
-                              struct operations *operations, struct reads *reads, struct post *post)
+struct commands *commands_new(const struct mqtt_parts *parts, const char *base, struct post *post)
 {
     struct commands *c = calloc(1, sizeof *c);
 
     if (!c)
         return NULL;
-    c->config = config;
+    c->config = parts->config;
     memcpy(c->base, base, strlen(base) + 1);
-    c->state = state;
-    c->operations = operations;
-    c->reads = reads;
+    c->state = parts->state;
+    c->operations = parts->operations;
+    c->journal = parts->journal;
+    c->reads = parts->reads;
     c->post = post;
     for (size_t i = 0; i < ARRAY_LEN(c->asks); i++)
         c->asks[i].commands = c;
@@ -336,6 +341,56 @@ static void say_word(struct commands *c, const struct topics_command *t,
     say_status(c, &op, t->id, payload);
 }
 
+/* --- lock-switch, unlock-switch --- */
+
+static void lock_switch(struct commands *c, const struct topics_command *t,
+                        const struct command_message *m, const struct response *r)
+{
+    struct operation_lock_request request;
+    struct operation_lock lock;
+    struct problem problem = { .error = command_to_lock(m, &request) };
+
+    if (!problem.error.code) {
+        problem.error = operations_lock(c->operations, &request, &lock);
+        if (problem.error.code == ERROR_LOCKED)
+            problem = lock_refusal(&lock);
+    }
+    if (problem.error.code)
+        refuse(c, t, r, &problem);
+    else
+        answer(c, t->command, t->id, r, messages_answer(t->command, t->id, lock_to_json(&lock)));
+}
+
+static struct problem let_go(struct commands *c, const struct command_unlock *unlock)
+{
+    struct problem problem = {
+        .error = operations_unlock(c->operations, unlock->holder, unlock->force),
+    };
+    struct operation_lock lock;
+
+    if (problem.error.code == ERROR_LOCKED && operations_get_lock(c->operations, &lock))
+        problem = lock_refusal(&lock);
+    /* What nobody holds is as free as it was asked to be: the message may have come before. */
+    if (problem.error.code == ERROR_NOT_FOUND)
+        problem.error = ERROR_OK;
+    return problem;
+}
+
+static void unlock_switch(struct commands *c, const struct topics_command *t,
+                          const struct command_message *m, const struct response *r)
+{
+    const struct command_rules rules = rules_of(c);
+    struct command_unlock unlock;
+    struct problem problem = { .error = command_to_unlock(&rules, m, &unlock) };
+
+    if (!problem.error.code)
+        problem = let_go(c, &unlock);
+    if (problem.error.code)
+        refuse(c, t, r, &problem);
+    else
+        answer(c, t->command, t->id, r, messages_answer(t->command, t->id, cJSON_CreateObject()));
+}
+
 /* --- reads --- */
 
 static unsigned wants_of(enum config_command command)
@@ -344,6 +399,7 @@ static unsigned wants_of(enum config_command command)
     case CONFIG_COMMAND_GET_EID:
         return READ_EID;
     case CONFIG_COMMAND_LIST_PROFILES:
+    case CONFIG_COMMAND_PLAN_PROFILE:
         return READ_PROFILES;
     case CONFIG_COMMAND_GET_CONNECTIVITY:
         return READ_CONNECTIVITY;
@@ -375,7 +431,7 @@ static void on_read(void *ctx, const struct error *error)
 }
 
 static struct ask *take_ask(struct commands *c, const struct topics_command *t,
-                            const struct response *r)
+                            const struct profile_ref *target, const struct response *r)
 {
     struct ask *found = NULL;
 
@@ -386,6 +442,7 @@ static struct ask *take_ask(struct commands *c, const struct topics_command *t,
     if (found) {
         found->state = ASK_WAITING;
         found->command = t->command;
+        found->target = *target;
         memcpy(found->id, t->id, sizeof found->id);
         found->response = *r;
     }
@@ -411,29 +468,22 @@ static void begin_read(struct ask *ask, bool refresh)
     set_ready(ask, &e);
 }
 
-static bool is_supported(enum config_command command)
-{
-    return wants_of(command) || command == CONFIG_COMMAND_GET_STEERING;
-}
-
 static void read_card(struct commands *c, const struct topics_command *t,
                       const struct command_message *m, const struct response *r)
 {
     struct problem full = { .retry_after_s = 1 };
+    struct profile_ref target = { .by_aid = false };
     bool refresh = false;
-    struct error e = ERROR_OK;
+    struct error e = t->command == CONFIG_COMMAND_PLAN_PROFILE
+                         ? command_to_plan(m, &target, &refresh)
+                         : command_to_refresh(m, &refresh);
     struct ask *ask;
 
-    if (!is_supported(t->command))
-        e = error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
-                       "%s: not supported by this version", config_command_name(t->command));
-    if (!e.code)
-        e = command_to_refresh(m, &refresh);
     if (e.code) {
         refuse_error(c, t, r, e);
         return;
     }
-    ask = take_ask(c, t, r);
+    ask = take_ask(c, t, &target, r);
     if (ask) {
         begin_read(ask, refresh);
         return;
@@ -442,28 +492,50 @@ static void read_card(struct commands *c, const struct topics_command *t,
     refuse(c, t, r, &full);
 }
 
-static const char *label_of(const void *ctx, const struct iccid *iccid)
+static char *render_failure(const struct ask *ask, struct error e)
 {
-    const struct config_profile *profile = config_profile_find(ctx, iccid);
+    const struct problem problem = { .error = e };
 
-    return profile ? profile->label : NULL;
+    return messages_error(config_command_name(ask->command), ask->id, "failed", &problem);
+}
+
+static char *render_plan(struct commands *c, const struct ask *ask, const struct snapshot *s)
+{
+    const struct plan_sources sources = {
+        .operations = c->operations,
+        .journal = c->journal,
+        .verify = config_verify_name(c->config->switching.verify),
+        .rolls_back = c->config->switching.rollback,
+        .label = config_label_of,
+        .label_ctx = c->config,
+    };
+    const struct profile *target = profile_find(&s->list, &ask->target);
+    struct plan plan;
+
+    if (!target)
+        return render_failure(ask, error_make(ERROR_IN_AGENT, ERROR_PROFILE_NOT_FOUND, 0,
+                                              "the card has no such profile"));
+    plan_gather(&sources, s, target, &plan);
+    return messages_answer(ask->command, ask->id, plan_to_json(&plan));
 }
 
 /* reads_done may come for a read while the snapshot has lost it again, by a switch in between. */
 static char *render_answer(struct commands *c, const struct ask *ask)
 {
     const struct snapshot *s = state_take(c->state);
-    struct problem problem = { .error = ask->error };
+    struct error e = ask->error;
     char *payload;
 
-    if (!problem.error.code && !snapshot_has(s, wants_of(ask->command)))
-        problem.error = s->trouble.code ? s->trouble
-                                        : error_make(ERROR_IN_AGENT, ERROR_CARD_BUSY, 0,
-                                                     "it changed meanwhile");
-    if (problem.error.code)
-        payload = messages_error(config_command_name(ask->command), ask->id, "failed", &problem);
+    if (!e.code && !snapshot_has(s, wants_of(ask->command)))
+        e = s->trouble.code
+                ? s->trouble
+                : error_make(ERROR_IN_AGENT, ERROR_CARD_BUSY, 0, "it changed meanwhile");
+    if (e.code)
+        payload = render_failure(ask, e);
+    else if (ask->command == CONFIG_COMMAND_PLAN_PROFILE)
+        payload = render_plan(c, ask, s);
     else
-        payload = messages_result(ask->command, ask->id, s, label_of, c->config);
+        payload = messages_result(ask->command, ask->id, s, config_label_of, c->config);
     snapshot_release(s);
     return payload;
 }
@@ -525,6 +597,10 @@ static void carry_out(struct commands *c, const struct topics_command *t,
         say_word(c, t, m, r);
     else if (t->command == CONFIG_COMMAND_ENABLE_PROFILE)
         enable(c, t, m, r);
+    else if (t->command == CONFIG_COMMAND_LOCK_SWITCH)
+        lock_switch(c, t, m, r);
+    else if (t->command == CONFIG_COMMAND_UNLOCK_SWITCH)
+        unlock_switch(c, t, m, r);
     else
         read_card(c, t, m, r);
 }

@@ -10,6 +10,7 @@
 #include <MQTTAsync.h>
 
 #include "config/config.h"
+#include "config/config_secret.h"
 #include "mqtt/topics.h"
 
 enum {
@@ -18,7 +19,6 @@ enum {
     /* What we let the broker send us: a bound on memory, far above the longest command. */
     PACKET_MAX_BYTES = 256 * 1024,
     RECEIVE_MAX = 64,
-    SECRET_MAX = 4096,
     ALPN_MAX = 255,
     TLS_ERROR_MAX = 159,
     DISCONNECT_KEEP_WILL = 0x04,
@@ -396,21 +396,6 @@ struct error link_check(const struct config *config)
     return ERROR_OK;
 }
 
-/* The first line of a file. */
-static struct error read_secret(const char *path, char ret[SECRET_MAX + 1])
-{
-    FILE *file = fopen(path, "re");
-    size_t n;
-
-    if (!file)
-        return error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, 0, "mqtt.password_file cannot be read");
-    n = fread(ret, 1, SECRET_MAX, file);
-    (void)fclose(file);
-    ret[n] = '\0';
-    ret[strcspn(ret, "\r\n")] = '\0';
-    return ERROR_OK;
-}
-
 /* Protocols as TLS writes them: each behind its length. */
 static unsigned alpn_of(const char *name, unsigned char ret[ALPN_MAX + 1])
 {
@@ -548,21 +533,22 @@ static int connect_handle(struct link *link, const char *will, const char *passw
 
 struct error link_connect(struct link *link, enum link_version version, const char *will)
 {
-    char password[SECRET_MAX + 1];
+    char password[CONFIG_SECRET_MAX + 1] = "";
     const char *file = link->config->mqtt.password_file;
     struct error e = ERROR_OK;
-    int rc;
+    int rc = MQTTASYNC_FAILURE;
 
     link_drop(link);
     link->version = version;
     if (file)
-        e = read_secret(file, password);
+        e = config_read_secret("mqtt.password_file", file, password);
     if (!e.code)
         e = create_handle(link);
+    if (!e.code)
+        rc = connect_handle(link, will, file ? password : NULL);
+    memset(password, 0, sizeof password);
     if (e.code)
         return e;
-    rc = connect_handle(link, will, file ? password : NULL);
-    memset(password, 0, sizeof password);
     if (rc == MQTTASYNC_SUCCESS)
         return ERROR_OK;
     link_drop(link);

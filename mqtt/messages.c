@@ -78,11 +78,14 @@ char *messages_offline(int64_t session, const char *reason, int64_t at_utc_ms, b
 /* --- info --- */
 
 static const char *const read_takes[] = { "refresh" };
+static const char *const plan_takes[] = { "iccid", "aid", "refresh" };
+static const char *const lock_takes[] = { "holder", "ttl_s", "reason" };
+static const char *const unlock_takes[] = { "holder", "force" };
 static const char *const enable_takes[] = { "iccid", "aid",        "reason",
                                             "ttl_s", "expires_at", "expect_enabled",
                                             "force", "confirm_s",  "requester" };
 
-/* What this version can do, with the fields of each payload. */
+/* The fields of each payload. */
 static const struct {
     enum config_command command;
     size_t count;
@@ -92,7 +95,10 @@ static const struct {
     { CONFIG_COMMAND_LIST_PROFILES, ARRAY_LEN(read_takes), read_takes },
     { CONFIG_COMMAND_ENABLE_PROFILE, ARRAY_LEN(enable_takes), enable_takes },
     { CONFIG_COMMAND_GET_CONNECTIVITY, ARRAY_LEN(read_takes), read_takes },
+    { CONFIG_COMMAND_PLAN_PROFILE, ARRAY_LEN(plan_takes), plan_takes },
     { CONFIG_COMMAND_GET_STEERING, ARRAY_LEN(read_takes), read_takes },
+    { CONFIG_COMMAND_LOCK_SWITCH, ARRAY_LEN(lock_takes), lock_takes },
+    { CONFIG_COMMAND_UNLOCK_SWITCH, ARRAY_LEN(unlock_takes), unlock_takes },
 };
 
 static bool add_commands(cJSON *to, unsigned commands)
@@ -213,15 +219,22 @@ static cJSON *result_of(enum config_command command, const struct snapshot *s, r
     return NULL;
 }
 
+char *messages_answer(enum config_command command, const char *id, cJSON *result)
+{
+    cJSON *json = cJSON_CreateObject();
+    bool whole = json && add_text(json, "id", id) &&
+                 add_text(json, "kind", config_command_name(command)) &&
+                 add_text(json, "state", "succeeded");
+
+    if (!whole)
+        cJSON_Delete(result);
+    return print(json, whole && add_item(json, "result", result));
+}
+
 char *messages_result(enum config_command command, const char *id, const struct snapshot *snapshot,
                       render_label label, const void *ctx)
 {
-    cJSON *json = cJSON_CreateObject();
-
-    return print(json, json && add_text(json, "id", id) &&
-                           add_text(json, "kind", config_command_name(command)) &&
-                           add_text(json, "state", "succeeded") &&
-                           add_item(json, "result", result_of(command, snapshot, label, ctx)));
+    return messages_answer(command, id, result_of(command, snapshot, label, ctx));
 }
 
 char *messages_error(const char *kind, const char *id, const char *state,

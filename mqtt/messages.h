@@ -44,6 +44,8 @@ char *messages_switch(const struct operation *op);
 /* What a command asked for, from the snapshot: {"id","kind","state":"succeeded","result"}. */
 char *messages_result(enum config_command command, const char *id, const struct snapshot *snapshot,
                       render_label label, const void *ctx);
+/* The same with any result; takes it, NULL is the memory that was out when it was made. */
+char *messages_answer(enum config_command command, const char *id, cJSON *result);
 /* {"id","kind","state","error"}; `state` is "rejected" (not begun) or "failed". */
 char *messages_error(const char *kind, const char *id, const char *state,
                      const struct problem *problem);

@@ -695,8 +695,7 @@ static bool build(struct mqtt *mqtt, const struct mqtt_parts *parts)
     if (!mqtt->post)
         return false;
     mqtt->tell = tell_new(config, mqtt->base, mqtt->state, mqtt->operations, mqtt->post);
-    mqtt->commands =
-        commands_new(config, mqtt->base, mqtt->state, mqtt->operations, parts->reads, mqtt->post);
+    mqtt->commands = commands_new(parts, mqtt->base, mqtt->post);
     mqtt->link = link_new(config, mqtt->base, &calls);
     return mqtt->tell && mqtt->commands && mqtt->link;
 }

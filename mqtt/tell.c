@@ -234,18 +234,11 @@ static void tell_document(struct tell *tell, enum document which, char *text)
     tell->told[which] = text;
 }
 
-static const char *label_of(const void *ctx, const struct iccid *iccid)
-{
-    const struct config_profile *profile = config_profile_find(ctx, iccid);
-
-    return profile ? profile->label : NULL;
-}
-
 static void tell_esim(struct tell *tell, const struct snapshot *s)
 {
     /* While the list is dropped, what was told before is still the best there is. */
     if (s->has_list || (s->has_eid && !tell->told[DOCUMENT_ESIM]))
-        tell_document(tell, DOCUMENT_ESIM, messages_esim(s, label_of, tell->config));
+        tell_document(tell, DOCUMENT_ESIM, messages_esim(s, config_label_of, tell->config));
 }
 
 static void tell_connectivity(struct tell *tell, const struct snapshot *s)

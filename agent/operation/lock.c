@@ -18,6 +18,43 @@ static const struct field rows[] = {
     { "until_utc_ms", FIELD_NUMBER, AT(until_utc_ms) },
 }; // clang-format on
 
+bool lock_is_holder(const char *text)
+{
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < len; i++)
+        if (text[i] < 0x20 || text[i] > 0x7E)
+            return false;
+    return len >= 1 && len <= OPERATION_HOLDER_MAX;
+}
+
+struct error lock_request_from_json(const cJSON *json, struct operation_lock_request *ret)
+{
+    static const char *const names[] = { "holder", "ttl_s", "reason" };
+    struct operation_lock_request lock = { .ttl_s = 0 };
+    const char *holder = "", *reason = "";
+    bool has_ttl = false;
+    struct error e = json_check_fields(json, names, ARRAY_LEN(names));
+
+    if (!e.code)
+        e = json_get_text(json, "holder", OPERATION_HOLDER_MAX, &holder);
+    if (!e.code && !lock_is_holder(holder))
+        e = error_field("holder", "1 to %d printable ASCII characters expected",
+                        OPERATION_HOLDER_MAX);
+    if (!e.code)
+        e = json_get_int(json, "ttl_s", 1, LOCK_TTL_MAX_S, &lock.ttl_s, &has_ttl);
+    if (!e.code && !has_ttl)
+        e = error_field("ttl_s", "a whole number from 1 to %d expected", LOCK_TTL_MAX_S);
+    if (!e.code)
+        e = json_get_text(json, "reason", OPERATION_REASON_MAX, &reason);
+    if (e.code)
+        return e;
+    memcpy(lock.holder, holder, strlen(holder) + 1);
+    memcpy(lock.reason, reason, strlen(reason) + 1);
+    *ret = lock;
+    return e;
+}
+
 bool lock_is_held(struct operation_lock *lock, int64_t journal_now_ms)
 {
     int64_t left_ms = lock->ends_ms - journal_now_ms;

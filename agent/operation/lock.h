@@ -13,7 +13,7 @@
 
 enum { LOCK_TTL_MAX_S = 86400 };
 
-/* Checked for syntax by the door: a holder of 1 to OPERATION_HOLDER_MAX bytes, 1 to LOCK_TTL_MAX_S. */
+/* Made by lock_request_from_json(). */
 struct operation_lock_request {
     char holder[OPERATION_HOLDER_MAX + 1];
     char reason[OPERATION_REASON_MAX + 1];
@@ -29,6 +29,13 @@ struct operation_lock {
     /* Until then, when operations.h gave it; not kept. */
     int64_t left_ms;
 };
+
+/* 1 to OPERATION_HOLDER_MAX of printable ASCII, which a query can also carry. */
+bool lock_is_holder(const char *text);
+/* What a door is asked for, `{"holder","ttl_s","reason"}`: all but the reason has to be there, and
+ * nothing else. ERROR_INVALID_REQUEST names the field; *ret is then as before. */
+MUST_CHECK struct error lock_request_from_json(const cJSON *json,
+                                               struct operation_lock_request *ret);
 
 /* Sets `left_ms`. False: it is over. */
 bool lock_is_held(struct operation_lock *lock, int64_t journal_now_ms);

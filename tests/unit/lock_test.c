@@ -85,6 +85,59 @@ static void a_refusal_says_who_why_and_until_when(void **state)
     assert_string_equal(problem.error.message, "ann holds the lock on switching");
 }
 
+#define SIXTY_FOUR "0123456789012345678901234567890123456789012345678901234567890123"
+#define AT_MOST SIXTY_FOUR SIXTY_FOUR SIXTY_FOUR SIXTY_FOUR
+
+/* `field` NULL: well-formed, "": no field is named; the values of those that are well-formed. */
+static const struct {
+    const char *text, *field, *holder;
+    int64_t ttl_s;
+    const char *reason;
+} asked[] = {
+    // clang-format off
+    { "{\"holder\":\"a\",\"ttl_s\":1}", NULL, "a", 1, "" },
+    { "{\"reason\":\"upgrade\",\"ttl_s\":86400,\"holder\":\"field team ~7\"}", NULL, "field team ~7", 86400, "upgrade" },
+    { "{\"holder\":\"" SIXTY_FOUR "\",\"ttl_s\":60,\"reason\":null}", NULL, SIXTY_FOUR, 60, "" },
+    { "{}", "holder" },
+    { "{\"ttl_s\":60}", "holder" },
+    { "{\"holder\":null,\"ttl_s\":60}", "holder" },
+    { "{\"holder\":\"\",\"ttl_s\":60}", "holder" },
+    { "{\"holder\":7,\"ttl_s\":60}", "holder" },
+    { "{\"holder\":\"" SIXTY_FOUR "5\",\"ttl_s\":60}", "holder" },
+    { "{\"holder\":\"a\\nb\",\"ttl_s\":60}", "holder" },
+    { "{\"holder\":\"a\\u007f\",\"ttl_s\":60}", "holder" },
+    { "{\"holder\":\"\xc3\xa9\",\"ttl_s\":60}", "holder" },
+    { "{\"holder\":\"a\"}", "ttl_s" },
+    { "{\"holder\":\"a\",\"ttl_s\":null}", "ttl_s" },
+    { "{\"holder\":\"a\",\"ttl_s\":0}", "ttl_s" },
+    { "{\"holder\":\"a\",\"ttl_s\":86401}", "ttl_s" },
+    { "{\"holder\":\"a\",\"ttl_s\":\"60\"}", "ttl_s" },
+    { "{\"holder\":\"a\",\"ttl_s\":60,\"reason\":1}", "reason" },
+    { "{\"holder\":\"a\",\"ttl_s\":60,\"reason\":\"" AT_MOST "x\"}", "reason" },
+    { "{\"holder\":\"a\",\"ttl_s\":60,\"force\":true}", "force" },
+    { "[]", "" },
+    { "null", "" },
+    { "7", "" },
+}; // clang-format on
+
+static void what_is_asked_for(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        struct operation_lock_request lock = { .holder = "as before", .ttl_s = 77 };
+        cJSON *json = cJSON_Parse(asked[i].text);
+        struct error e = lock_request_from_json(json, &lock);
+
+        cJSON_Delete(json);
+        print_message("%s: %s %s\n", asked[i].text, e.field, e.message);
+        assert_int_equal(e.code, asked[i].field ? ERROR_INVALID_REQUEST : ERROR_NONE);
+        assert_string_equal(e.field, asked[i].field ? asked[i].field : "");
+        assert_string_equal(lock.holder, asked[i].field ? "as before" : asked[i].holder);
+        assert_int_equal(lock.ttl_s, asked[i].field ? 77 : asked[i].ttl_s);
+        assert_string_equal(lock.reason, asked[i].field ? "" : asked[i].reason);
+    }
+}
+
 static void as_text_and_back(void **state)
 {
     struct operation_lock lock = example(), back;
@@ -116,6 +169,7 @@ static void as_text_and_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_asked_for),
         cmocka_unit_test(ends_by_itself),
         cmocka_unit_test(its_json_is_the_contracts),
         cmocka_unit_test(a_refusal_says_who_why_and_until_when),

@@ -181,6 +181,109 @@ static void before_the_payload(void **state)
     }
 }
 
+/* `field` NULL: well-formed. */
+static void plans(void **state)
+{
+    static const struct {
+        const char *payload, *field;
+        bool by_aid, refresh;
+    } payloads[] = {
+        // clang-format off
+        { "{" ICCID "}", NULL, false, false },
+        { "{\"aid\":\"" AID "\"}", NULL, true, false },
+        { "{" ICCID ",\"refresh\":true}", NULL, false, true },
+        { "", "iccid", false, false },
+        { "{\"refresh\":true}", "iccid", false, false },
+        { "{" ICCID ",\"aid\":\"" AID "\"}", "aid", false, false },
+        { "{\"iccid\":\"89\"}", "iccid", false, false },
+        { "{\"aid\":\"A0\"}", "aid", false, false },
+        { "{" ICCID ",\"refresh\":\"yes\"}", "refresh", false, false },
+        { "{" ICCID ",\"force\":true}", "force", false, false },
+        { "[]", "", false, false },
+    }; // clang-format on
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(payloads); i++) {
+        const struct command_message m = { .payload = payloads[i].payload,
+                                           .len = strlen(payloads[i].payload) };
+        struct profile_ref target = { .by_aid = false };
+        bool refresh = false;
+        struct error e = command_to_plan(&m, &target, &refresh);
+
+        print_message("%s: %s %s\n", payloads[i].payload, e.field, e.message);
+        assert_int_equal(e.code, payloads[i].field ? ERROR_INVALID_REQUEST : ERROR_NONE);
+        assert_string_equal(e.field, payloads[i].field ? payloads[i].field : "");
+        assert_int_equal(refresh, payloads[i].refresh);
+        assert_int_equal(target.by_aid, payloads[i].by_aid);
+        assert_string_equal(target.iccid.text,
+                            payloads[i].field || payloads[i].by_aid ? "" : "89882110000001234568");
+    }
+}
+
+/* Whatever is in it is checked as REST's. */
+static void locks(void **state)
+{
+    static const char good[] = "{\"holder\":\"ann\",\"ttl_s\":60,\"reason\":\"why\"}";
+    static const struct command_message empty = { .payload = "" },
+                                        more = { .payload = "{\"who\":1}", .len = 9 },
+                                        none = { .payload = "{", .len = 1 },
+                                        m = { .payload = good, .len = sizeof good - 1 };
+    struct operation_lock_request lock = { .ttl_s = 77 };
+
+    (void)state;
+    assert_string_equal(command_to_lock(&empty, &lock).field, "holder");
+    assert_string_equal(command_to_lock(&more, &lock).field, "who");
+    assert_code(command_to_lock(&none, &lock), ERROR_INVALID_REQUEST);
+    assert_int_equal(lock.ttl_s, 77);
+    assert_ok(command_to_lock(&m, &lock));
+    assert_string_equal(lock.holder, "ann");
+    assert_string_equal(lock.reason, "why");
+    assert_int_equal(lock.ttl_s, 60);
+}
+
+static void unlocks(void **state)
+{
+    static const struct {
+        const char *payload;
+        bool allowed; /* mqtt.force */
+        enum error_code code;
+        const char *field, *holder;
+        bool force;
+    } payloads[] = {
+        // clang-format off
+        { "{\"holder\":\"ann\"}", false, ERROR_NONE, "", "ann", false },
+        { "{\"holder\":\"ann\",\"force\":false}", false, ERROR_NONE, "", "ann", false },
+        { "{\"force\":true}", true, ERROR_NONE, "", "", true },
+        { "{\"holder\":\"ann\",\"force\":true}", true, ERROR_NONE, "", "ann", true },
+        { "{\"force\":true}", false, ERROR_FORBIDDEN, "force", NULL, false },
+        { "{\"holder\":\"ann\",\"force\":true}", false, ERROR_FORBIDDEN, "force", NULL, false },
+        { "", true, ERROR_INVALID_REQUEST, "holder", NULL, false },
+        { "{\"force\":false}", true, ERROR_INVALID_REQUEST, "holder", NULL, false },
+        { "{\"holder\":\"\"}", true, ERROR_INVALID_REQUEST, "holder", NULL, false },
+        { "{\"holder\":null}", true, ERROR_INVALID_REQUEST, "holder", NULL, false },
+        { "{\"holder\":7}", true, ERROR_INVALID_REQUEST, "holder", NULL, false },
+        { "{\"holder\":\"\xc3\xa9\"}", true, ERROR_INVALID_REQUEST, "holder", NULL, false },
+        { "{\"holder\":7,\"force\":true}", true, ERROR_INVALID_REQUEST, "holder", NULL, false },
+        { "{\"holder\":\"ann\",\"force\":1}", true, ERROR_INVALID_REQUEST, "force", NULL, false },
+        { "{\"holder\":\"ann\",\"ttl_s\":60}", true, ERROR_INVALID_REQUEST, "ttl_s", NULL, false },
+    }; // clang-format on
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(payloads); i++) {
+        const struct command_rules rules = { .force = payloads[i].allowed };
+        const struct command_message m = { .payload = payloads[i].payload,
+                                           .len = strlen(payloads[i].payload) };
+        struct command_unlock unlock = { .holder = "as before" };
+        struct error e = command_to_unlock(&rules, &m, &unlock);
+
+        print_message("%s: %s %s\n", payloads[i].payload, e.field, e.message);
+        assert_int_equal(e.code, payloads[i].code);
+        assert_string_equal(e.field, payloads[i].field);
+        assert_string_equal(unlock.holder, e.code ? "as before" : payloads[i].holder);
+        assert_int_equal(unlock.force, payloads[i].force);
+    }
+}
+
 static void reads_and_words(void **state)
 {
     static const struct {
@@ -215,9 +318,15 @@ static void reads_and_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(enable_payloads),      cmocka_unit_test(all_that_was_said_is_kept),
-        cmocka_unit_test(the_word_to_wait_for), cmocka_unit_test(long_texts),
-        cmocka_unit_test(before_the_payload),   cmocka_unit_test(reads_and_words),
+        cmocka_unit_test(enable_payloads),
+        cmocka_unit_test(all_that_was_said_is_kept),
+        cmocka_unit_test(the_word_to_wait_for),
+        cmocka_unit_test(long_texts),
+        cmocka_unit_test(before_the_payload),
+        cmocka_unit_test(reads_and_words),
+        cmocka_unit_test(plans),
+        cmocka_unit_test(locks),
+        cmocka_unit_test(unlocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

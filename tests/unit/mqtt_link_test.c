@@ -313,7 +313,12 @@ static void refusals(void **state)
         { "confirm of nothing", "/cmd/enable-profile/e/confirm", "", false, "/cmd/enable-profile/e/status", "not-found" },
         { "confirm with more", "/cmd/enable-profile/e2/confirm", "{\"ok\":true}", false, "/cmd/enable-profile/e2/status", "\"field\":\"ok\"" },
         { "cancel of nothing", "/cmd/enable-profile/f/cancel", "", false, "/cmd/enable-profile/f/status", "not-found" },
-        { "plan", "/cmd/plan-profile/g/req", "{}", false, "/cmd/plan-profile/g/status", "not supported" },
+        { "plan of nothing", "/cmd/plan-profile/g/req", "{}", false, "/cmd/plan-profile/g/status", "\"field\":\"iccid\"" },
+        { "plan with force", "/cmd/plan-profile/g2/req", "{\"iccid\":\"89882110000001234568\",\"force\":true}", false, "/cmd/plan-profile/g2/status", "\"field\":\"force\"" },
+        { "lock for nobody", "/cmd/lock-switch/k/req", "", false, "/cmd/lock-switch/k/status", "\"field\":\"holder\"" },
+        { "lock without an end", "/cmd/lock-switch/k2/req", "{\"holder\":\"a\"}", false, "/cmd/lock-switch/k2/status", "\"field\":\"ttl_s\"" },
+        { "unlock for nobody", "/cmd/unlock-switch/k3/req", "{}", false, "/cmd/unlock-switch/k3/status", "\"field\":\"holder\"" },
+        { "unlock by force", "/cmd/unlock-switch/k4/req", "{\"force\":true}", false, "/cmd/unlock-switch/k4/status", "forbidden" },
         { "unknown op", "/cmd/get-iccid/h/req", "{}", false, NULL, NULL },
         { "further level", "/cmd/get-eid/i/j/req", "{}", false, NULL, NULL },
         { "id too long", "/cmd/get-eid/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/req", "{}", false, NULL, NULL },
@@ -344,6 +349,98 @@ static void refusals(void **state)
            strcmp(s.got.topic, P "/cmd/get-steering/last/status") != 0)
         assert_null(strstr(s.got.topic, "/status"));
     assert_non_null(strstr(s.got.payload, "succeeded"));
+    close_scene(&s);
+}
+
+static void a_plan_waits_for_the_list(void **state)
+{
+    static const char target[] = "{\"iccid\":\"89882110000001234568\"}";
+    const struct error ok = ERROR_OK;
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, false, "");
+    begin(&s);
+    publish(&s, P "/cmd/plan-profile/p-1/req", target);
+    await_wake(&s.agent);
+    assert_int_equal(reads_wanted(s.agent.reads), READ_PROFILES);
+    set_list(&s.agent, false);
+    reads_answer(s.agent.reads, READ_PROFILES, &ok);
+    expect(&s, P "/cmd/plan-profile/p-1/status", "\"kind\":\"plan-profile\"");
+    assert_non_null(strstr(s.got.payload, "\"state\":\"succeeded\",\"result\":{\"iccid\":"
+                                          "\"89882110000001234568\""));
+    assert_non_null(strstr(s.got.payload, "\"would\":\"accepted\",\"obstacles\":[]"));
+    /* Now the snapshot has it; a refresh reads all the same. */
+    publish(&s, P "/cmd/plan-profile/p-2/req", "{\"aid\":\"A0000005591010000000000000000001\"}");
+    expect(&s, P "/cmd/plan-profile/p-2/status", "\"would\":\"done\"");
+    publish(&s, P "/cmd/plan-profile/p-3/req", "{\"iccid\":\"8900000000000000000\"}");
+    expect(&s, P "/cmd/plan-profile/p-3/status", "\"state\":\"failed\"");
+    assert_non_null(strstr(s.got.payload, "\"code\":\"profile-not-found\""));
+    publish(&s, P "/cmd/plan-profile/p-4/req",
+            "{\"iccid\":\"89882110000001234568\",\"refresh\":true}");
+    await_wake(&s.agent);
+    set_list(&s.agent, true);
+    reads_answer(s.agent.reads, READ_PROFILES, &ok);
+    expect(&s, P "/cmd/plan-profile/p-4/status", "\"would\":\"done\"");
+    close_scene(&s);
+}
+
+/* Taken, renewed, kept from others and let go; on disk by its answer. */
+static void the_lock_on_switching(void **state)
+{
+    struct operation_lock lock;
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, false, "");
+    set_list(&s.agent, false);
+    begin(&s);
+    publish(&s, P "/cmd/lock-switch/a/req",
+            "{\"holder\":\"ann\",\"ttl_s\":600,\"reason\":\"antenna\"}");
+    expect(&s, P "/cmd/lock-switch/a/status",
+           "{\"id\":\"a\",\"kind\":\"lock-switch\",\"state\":\"succeeded\",\"result\":{\"holder\":"
+           "\"ann\",\"reason\":\"antenna\",\"until\":");
+    publish(&s, P "/cmd/lock-switch/b/req", "{\"holder\":\"bob\",\"ttl_s\":1}");
+    expect(&s, P "/cmd/lock-switch/b/status", "\"state\":\"rejected\"");
+    assert_non_null(strstr(s.got.payload, "\"code\":\"locked\""));
+    assert_non_null(strstr(s.got.payload, "\"holder\":\"ann\",\"until\":"));
+    publish(&s, P "/cmd/enable-profile/c/req", "{\"iccid\":\"89882110000001234568\"}");
+    expect(&s, P "/cmd/enable-profile/c/status", "\"code\":\"locked\"");
+    publish(&s, P "/cmd/unlock-switch/d/req", "{\"holder\":\"bob\"}");
+    expect(&s, P "/cmd/unlock-switch/d/status", "\"state\":\"rejected\"");
+    assert_non_null(strstr(s.got.payload, "\"holder\":\"ann\",\"until\":"));
+    /* It outlives the agent. */
+    agent_done(&s.agent);
+    agent_make(&s.agent, s.relay.port, s.broker.dir);
+    set_list(&s.agent, false);
+    begin(&s);
+    assert_true(operations_get_lock(s.agent.operations, &lock));
+    assert_string_equal(lock.holder, "ann");
+    publish(&s, P "/cmd/unlock-switch/e/req", "{\"holder\":\"ann\"}");
+    expect(&s, P "/cmd/unlock-switch/e/status", "\"state\":\"succeeded\",\"result\":{}}");
+    assert_false(operations_get_lock(s.agent.operations, &lock));
+    /* Told twice, it is done once. */
+    publish(&s, P "/cmd/unlock-switch/e/req", "{\"holder\":\"ann\"}");
+    expect(&s, P "/cmd/unlock-switch/e/status", "\"state\":\"succeeded\",\"result\":{}}");
+    publish(&s, P "/cmd/enable-profile/f/req", "{\"iccid\":\"89882110000001234568\"}");
+    expect(&s, P "/cmd/enable-profile/f/status", "\"state\":\"accepted\"");
+    close_scene(&s);
+}
+
+static void unlock_by_force(void **state)
+{
+    struct operation_lock lock;
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, false, "");
+    s.agent.config.mqtt.force = true;
+    begin(&s);
+    publish(&s, P "/cmd/lock-switch/a/req", "{\"holder\":\"ann\",\"ttl_s\":600}");
+    expect(&s, P "/cmd/lock-switch/a/status", "\"holder\":\"ann\"");
+    publish(&s, P "/cmd/unlock-switch/b/req", "{\"force\":true}");
+    expect(&s, P "/cmd/unlock-switch/b/status", "\"state\":\"succeeded\"");
+    assert_false(operations_get_lock(s.agent.operations, &lock));
     close_scene(&s);
 }
 
@@ -781,6 +878,9 @@ int main(void)
         cmocka_unit_test(will_when_the_link_breaks),
         cmocka_unit_test(a_read_that_the_worker_has_to_make),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(a_plan_waits_for_the_list),
+        cmocka_unit_test(the_lock_on_switching),
+        cmocka_unit_test(unlock_by_force),
         cmocka_unit_test(a_switch_and_its_repeats),
         cmocka_unit_test(an_outcome_waits_for_the_broker),
         cmocka_unit_test(an_outcome_survives_the_agent),

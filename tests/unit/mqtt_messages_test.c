@@ -87,7 +87,18 @@ static void info_lists_what_is_allowed(void **state)
     char *text = messages_info(&s, "gw", CONFIG_COMMAND_GET_EID | CONFIG_COMMAND_LOCK_SWITCH, true);
 
     (void)state;
-    assert_non_null(strstr(text, "\"commands\":{\"get-eid\":[\"refresh\"]},\"force\":true}"));
+    assert_non_null(strstr(text, "\"commands\":{\"get-eid\":[\"refresh\"],\"lock-switch\":["
+                                 "\"holder\",\"ttl_s\",\"reason\"]},\"force\":true}"));
+    free(text);
+    text =
+        messages_info(&s, "gw", CONFIG_COMMAND_PLAN_PROFILE | CONFIG_COMMAND_UNLOCK_SWITCH, false);
+    assert_non_null(strstr(text, "\"commands\":{\"plan-profile\":[\"iccid\",\"aid\",\"refresh\"],"
+                                 "\"unlock-switch\":[\"holder\",\"force\"]},\"force\":false}"));
+    free(text);
+    /* Whatever may be allowed is there. */
+    text = messages_info(&s, "gw", CONFIG_COMMANDS_ALL, true);
+    for (unsigned bit = 1; bit & CONFIG_COMMANDS_ALL; bit <<= 1)
+        assert_non_null(strstr(text, config_command_name((enum config_command)bit)));
     free(text);
 }
 
@@ -104,6 +115,10 @@ static void answers(void **state)
     assert_says(messages_result(CONFIG_COMMAND_GET_STEERING, "r2", &s, NULL, NULL),
                 "{\"id\":\"r2\",\"kind\":\"get-steering\",\"state\":\"succeeded\","
                 "\"result\":{\"mode\":\"off\"}}");
+    assert_says(messages_answer(CONFIG_COMMAND_UNLOCK_SWITCH, "r4", cJSON_CreateObject()),
+                "{\"id\":\"r4\",\"kind\":\"unlock-switch\",\"state\":\"succeeded\","
+                "\"result\":{}}");
+    assert_null(messages_answer(CONFIG_COMMAND_UNLOCK_SWITCH, "r4", NULL));
     assert_says(messages_error("get-eid", "r3", "rejected", &problem),
                 "{\"id\":\"r3\",\"kind\":\"get-eid\",\"state\":\"rejected\",\"error\":{"
                 "\"code\":\"queue-full\",\"detail\":\"full\",\"retry_after_s\":1}}");
