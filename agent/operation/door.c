@@ -52,7 +52,7 @@ struct operation door_begin(const struct operation_request *request, int64_t bud
     op.created_utc_ms = clock_utc_ms();
     op.clock_was_set = clock_is_set();
     op.expires_ms = clock_now_ms() + ttl_ms;
-    op.ends_by_utc_ms = op.created_utc_ms + ttl_ms + budget_ms;
+    op.ends_by_utc_ms = op.created_utc_ms + ttl_ms + budget_ms + 1000 * request->confirm_s;
     op.blackout_ms = -1;
     id_make(op.created_utc_ms, op.id);
     return op;

@@ -45,7 +45,7 @@ void life_start(struct operation *op, int64_t budget_ms)
 {
     op->state = OPERATION_RUNNING;
     op->started_utc_ms = clock_utc_ms();
-    op->ends_by_utc_ms = op->started_utc_ms + budget_ms;
+    op->ends_by_utc_ms = op->started_utc_ms + budget_ms + 1000 * op->request.confirm_s;
     begin_phase(op, PHASE_ENABLING);
     op->rev++;
 }

@@ -45,6 +45,7 @@ struct operations {
     pthread_mutex_t telling;
     char *intent; /* of the active operation; NULL: none */
     int64_t began_ms;
+    int64_t ends_by_utc_ms; /* for the next change of phase; 0: as it is */
     struct unsaved unsaved;
     /* The journal could not be read yet: what it says of before is not known. */
     bool unread;
@@ -915,12 +916,8 @@ void operations_set_target(struct operations *ops, const char *id, const struct 
 void operations_set_ends_by(struct operations *ops, const char *id, int64_t ends_by_utc_ms)
 {
     begin_change(ops);
-    if (find_active(ops, id)) {
-        struct operation op = ops->active;
-
-        op.ends_by_utc_ms = ends_by_utc_ms;
-        set_active(ops, &op);
-    }
+    if (find_active(ops, id))
+        ops->ends_by_utc_ms = ends_by_utc_ms;
     end_silently(ops);
 }
 
@@ -951,6 +948,9 @@ void operations_enter(struct operations *ops, const char *id, enum phase phase,
             go_on(ops, &op, NULL, has_intent);
         } else {
             life_enter(&op, phase);
+            if (ops->ends_by_utc_ms)
+                op.ends_by_utc_ms = ops->ends_by_utc_ms;
+            ops->ends_by_utc_ms = 0;
             go_on_and_tell(ops, &op, has_intent, &news);
         }
     }

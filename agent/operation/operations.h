@@ -145,7 +145,7 @@ void operations_enter(struct operations *ops, const char *id, enum phase phase,
                       const struct intent *intent, bool counts);
 /* How far it is, without a change: survives a kill. */
 void operations_save(struct operations *ops, const char *id, const struct intent *intent);
-/* The end by the clock, told with the next change. */
+/* The end by the clock, from the next change of phase on: one `rev` says one thing only. */
 void operations_set_ends_by(struct operations *ops, const char *id, int64_t ends_by_utc_ms);
 bool operations_is_confirmed(struct operations *ops, const char *id);
 

@@ -538,10 +538,13 @@ void switch_run(const struct switch_tools *tools, const struct operation *op,
     struct error e = ERROR_OK;
 
     *ret = (struct switch_outcome){ .end = { .blackout_ms = -1 } };
-    operations_set_ends_by(tools->operations, op->id,
-                           clock_utc_ms() + switch_budget_ms(tools->config) + limits.confirm_ms);
-    if (interrupted)
+    /* What is left of an interrupted one may take its whole time again. */
+    if (interrupted) {
+        operations_set_ends_by(tools->operations, op->id,
+                               clock_utc_ms() + switch_budget_ms(tools->config) +
+                                   limits.confirm_ms);
         e = take_up(&run, interrupted);
+    }
     if (!e.code)
         e = follow(&run, &limits, &last);
     if (e.code) {
