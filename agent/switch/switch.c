@@ -41,12 +41,12 @@ static int64_t hook_ms(const struct config_hook *hook)
 static int64_t reset_budget_ms(const struct config *config)
 {
     return 1000 * (int64_t)config->switching.refresh_s + 2 * (CYCLE_COMMANDS_MS + CYCLE_MS) +
-           RESET_MS;
+           RESET_MS + RUN_PORT_MS;
 }
 
 static int64_t back_budget_ms(const struct config *config)
 {
-    return 2 * (int64_t)RUN_TURN_BACK_MS + RUN_ENABLE_MS + RUN_SETTLE_MS + reset_budget_ms(config) +
+    return (int64_t)RUN_TURN_BACK_MS + RUN_ENABLE_MS + RUN_SETTLE_MS + reset_budget_ms(config) +
            1000 * (int64_t)config->switching.register_s + 2 * (int64_t)HOLD_MS + SETTLE_MS;
 }
 
@@ -83,7 +83,7 @@ static struct saga_limits limits_of(const struct switch_tools *tools, const stru
         .attach_ms = 1000 * (int64_t)config->switching.attach_s,
         .verify_ms = 1000 * (int64_t)config->switching.verify_s,
         .confirm_ms = 1000 * op->request.confirm_s,
-        .patience_ms = RUN_TURN_BACK_MS,
+        .patience_ms = RUN_PORT_MS,
         .denied_ms = DENIED_MS,
         .locked_ms = LOCKED_MS,
         .help_ms = HELP_MS,
@@ -404,7 +404,8 @@ static void finish(struct run *run, const struct saga_step *last)
         break;
     case SAGA_OVERTAKEN:
         run->ret->overtaken = true;
-        if (!run->has_now && run->enabled == SAGA_FOREIGN) {
+        /* Seen in the card's list, before the modem could be looked at. */
+        if (run->enabled == SAGA_FOREIGN) {
             end_changed(run, last->error);
             tell_what_is_listed(run);
             run->ret->end.has_result = true;

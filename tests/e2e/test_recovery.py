@@ -509,3 +509,30 @@ def test_a_channel_that_a_kill_left_open_is_closed(lab, way):
     scene.killer.disarm()
     scene.restart()
     scene.sim.check()
+
+
+# --- what a restart must not forget ---
+
+
+@pytest.mark.parametrize("by", ["mqtt", "rest"])
+def test_the_broker_was_there_before_the_restart(lab, by):
+    """Killed before ENABLE, and the next start has no link yet: that the profile before had the broker
+    still counts against a new one that reaches nothing."""
+    config = {"mqtt.reconnect_min_s": 60, "mqtt.reconnect_max_s": 60, "switch.verify_s": 6}
+    scene = Scene(lab, {"bearer.delay_ms": 0}, config, bearer=True)
+    if by == "mqtt":
+        scene.sim.fault("modem", "AT+CSIM=10", action="late", delay_ms=2000)
+        scene.publish()
+        wait_until(lambda: scene.find("k1"), 60, "the command is let in")
+        scene.kill()
+        scene.broker.stop()
+        scene.restart("healthy")
+        number = scene.find("k1")["id"]
+    else:
+        scene.kill()
+        scene.broker.stop()
+        scene.restart("ready")
+        number = scene.ask()
+    op = rolled_back(scene.end(number), "unreachable")
+    assert op["result"]["now"] == ALPHA
+    scene.broker.start()

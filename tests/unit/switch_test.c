@@ -241,6 +241,8 @@ static const struct row rows[] = {
       END_OVERTAKEN, ERROR_OVERTAKEN, 'C', VERIFIED_NOTHING, "JES" },
     { "overtaken on the way back, says the card", { .changes = { AT(ENABLE, 100, STARTS), AT(ENABLE, 1000, LOCKED, .card = 'C') } },
       END_OVERTAKEN, ERROR_OVERTAKEN, 'C', VERIFIED_NOTHING, "JEJ" },
+    { "overtaken on the way back, says the card, and the modem has not noticed", { .changes = { AT(ENABLE, 100, STARTS), AT(ENABLE, 1000, ON_B, SEARCHES), AT(ENABLE, 200000, ON_B, SEARCHES, .card = 'C') } },
+      END_OVERTAKEN, ERROR_OVERTAKEN, 'C', VERIFIED_NOTHING, "JESHJ" },
     { "overtaken on the way back, says the modem", { .changes = { NO_SERVICE, AT(BACK, 500, STARTS), AT(BACK, 2000, SEARCHES), AT(BACK, 9000, ON_C, HOME) } },
       END_OVERTAKEN, ERROR_OVERTAKEN, 'C', VERIFIED_NOTHING, "JESHJAS" },
     { "overtaken at an unclear ENABLE, says the card", { .jobs = { UNCLEAR }, .changes = { AT(ENABLE, 0, ON_C, HOME, .card = 'C') } },
