@@ -162,6 +162,73 @@ def test_a_lock_by_rest_holds_off_mqtt_and_rest(lab):
     assert ask(watcher, "l2", iccid=GAMMA)["state"] == "succeeded"
 
 
+def command(watcher, op, number, **args):
+    """One that is no enable: it has one answer."""
+    watcher.publish(f"{P}/cmd/{op}/{number}/req", args)
+    return watcher.wait_for(f"{P}/cmd/{op}/{number}/status").payload
+
+
+def test_a_lock_by_mqtt_holds_off_mqtt_and_rest(lab):
+    broker = lab.broker()
+    watcher = lab.watcher(broker)
+    sim, agent = ready(lab, broker=broker)
+    watcher.wait_for(f"{P}/twin/esim")
+    answer = command(
+        watcher, "lock-switch", "m1", holder="fleet", ttl_s=3600, reason="freeze"
+    )
+    assert (answer["id"], answer["kind"], answer["state"]) == ("m1", "lock-switch", "succeeded")
+    mine = answer["result"]
+    assert (mine["holder"], mine["reason"]) == ("fleet", "freeze")
+    status, _, same = agent.http("GET", LOCK)
+    assert (status, same["holder"], same["until"]) == (200, "fleet", mine["until"])
+    assert 3590 <= same["ttl_s"] <= mine["ttl_s"] <= 3600
+
+    end = ask(watcher, "m2", iccid=BETA)
+    assert (end["state"], end["error"]["code"]) == ("rejected", "locked")
+    assert end["error"]["holder"] == "fleet" and end["error"]["until"] == mine["until"]
+    status, _, problem = agent.enable(BETA)
+    assert (status, problem["code"], problem["holder"]) == (423, "locked", "fleet")
+    assert "enable" not in sim.ops()
+
+    # Another neither takes nor drops it, whatever the door; force is not for this one.
+    for number, op, args in (
+        ("m3", "lock-switch", {"holder": "other", "ttl_s": 60}),
+        ("m4", "unlock-switch", {"holder": "other"}),
+    ):
+        end = command(watcher, op, number, **args)
+        assert (end["state"], end["error"]["code"]) == ("rejected", "locked"), end
+        assert end["error"]["holder"] == "fleet" and end["error"]["until"] == mine["until"]
+    assert lock(agent, "other", 60)[0] == 423
+    end = command(watcher, "unlock-switch", "m5", force=True)
+    assert (end["state"], end["error"]["code"]) == ("rejected", "forbidden")
+    assert end["error"]["field"] == "force"
+
+    # What was acknowledged outlives a kill.
+    agent.kill()
+    agent.start()
+    agent.wait_ready()
+    assert agent.http("GET", LOCK)[2]["until"] == mine["until"]
+    assert agent.http("GET", "/v1/operations?limit=100")[2]["operations"][0]["state"] == "rejected"
+    assert len(agent.http("GET", "/v1/operations")[2]["operations"]) == 1
+    for number in ("m6", "m7"):
+        answer = command(watcher, "unlock-switch", number, holder="fleet")
+        assert (answer["state"], answer["result"]) == ("succeeded", {})
+    assert agent.http("GET", LOCK)[0] == 404
+    assert ask(watcher, "m8", iccid=BETA)["state"] == "succeeded"
+
+
+def test_mqtt_drops_a_lock_by_force_where_it_may(lab):
+    broker = lab.broker()
+    watcher = lab.watcher(broker)
+    sim, agent = ready(lab, config={"mqtt.force": True}, broker=broker)
+    watcher.wait_for(f"{P}/twin/esim")
+    lock(agent, "field-team", 3600)
+    end = command(watcher, "unlock-switch", "f1", holder="fleet")
+    assert (end["state"], end["error"]["holder"]) == ("rejected", "field-team")
+    assert command(watcher, "unlock-switch", "f2", force=True)["state"] == "succeeded"
+    assert agent.http("GET", LOCK)[0] == 404
+
+
 def test_the_holder_renews(lab):
     sim, agent = ready(lab)
     first = lock(agent, "me", 60)[2]
@@ -348,6 +415,43 @@ def test_a_plan_names_all_that_is_in_the_way(lab):
     assert codes(plan(agent, ALPHA)) == ["locked", "cooldown"]
     # In use already: nothing can be in the way.
     assert plan(agent, GAMMA)["would"] == "done"
+
+
+def test_a_plan_by_mqtt_is_rests(lab):
+    broker = lab.broker()
+    watcher = lab.watcher(broker)
+    config = {"switch.min_interval_s": 600, f"profiles.{GAMMA}.label": "spare"}
+    sim, agent = ready(lab, config=config, broker=broker)
+    watcher.wait_for(f"{P}/twin/esim")
+
+    def both(number, ref, **args):
+        answer = command(watcher, "plan-profile", number, **args)
+        assert (answer["id"], answer["kind"]) == (number, "plan-profile")
+        assert answer["state"] == "succeeded", answer
+        by_mqtt, by_rest = answer["result"], plan(agent, ref)
+        for a_plan in (by_mqtt, by_rest):
+            for obstacle in a_plan["obstacles"]:
+                obstacle.pop("retry_after_s", None)  # a second may have passed
+        assert by_mqtt == by_rest
+        return by_mqtt
+
+    since = sim.last_n()
+    before = both("p1", BETA, iccid=BETA)
+    assert before["would"] == "accepted" and before["from"] == ALPHA
+    assert both("p2", BETA, aid=before["aid"]) == before
+    assert both("p3", GAMMA, iccid=GAMMA)["label"] == "spare"
+    assert "list" not in sim.ops(since)
+    both("p4", BETA, iccid=BETA, refresh=True)
+    assert sim.ops(since).count("list") == 1
+
+    succeeds(agent, BETA)
+    lock(agent, "me", 600)
+    assert both("p5", BETA, iccid=BETA)["history"]["count"] == 1
+    assert codes(both("p6", GAMMA, iccid=GAMMA)) == ["locked", "cooldown"]
+
+    end = command(watcher, "plan-profile", "p7", iccid=UNKNOWN)
+    assert (end["state"], end["error"]["code"]) == ("failed", "profile-not-found")
+    assert len(agent.http("GET", "/v1/operations")[2]["operations"]) == 1
 
 
 def test_plans_of_nothing(lab):

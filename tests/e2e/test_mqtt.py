@@ -1,6 +1,7 @@
 """The MQTT door: presence, info, twin, commands in, statuses out."""
 
 import os
+import subprocess
 import time
 
 import pytest
@@ -168,6 +169,16 @@ BAD = [
     ("expect_enabled", "enable-profile", '{"iccid":"%s","expect_enabled":"%s"}' % (BETA, GAMMA), "precondition-failed", None),
     ("unknown field of a read", "get-eid", '{"x":1}', "invalid-request", "x"),
     ("refresh text", "get-eid", '{"refresh":"yes"}', "invalid-request", "refresh"),
+    ("plan of nothing", "plan-profile", "{}", "invalid-request", "iccid"),
+    ("plan of two", "plan-profile", '{"iccid":"%s","aid":"A0000005591010FFFFFFFF8900001000"}' % BETA, "invalid-request", "aid"),
+    ("unknown field of a plan", "plan-profile", '{"iccid":"%s","force":true}' % BETA, "invalid-request", "force"),
+    ("lock for nobody", "lock-switch", '{"ttl_s":60}', "invalid-request", "holder"),
+    ("lock without an end", "lock-switch", '{"holder":"me"}', "invalid-request", "ttl_s"),
+    ("lock for too long", "lock-switch", '{"holder":"me","ttl_s":86401}', "invalid-request", "ttl_s"),
+    ("unknown field of a lock", "lock-switch", '{"holder":"me","ttl_s":60,"force":true}', "invalid-request", "force"),
+    ("unlock for nobody", "unlock-switch", None, "invalid-request", "holder"),
+    ("unlock by force", "unlock-switch", '{"force":true}', "forbidden", "force"),
+    ("unknown field of an unlock", "unlock-switch", '{"holder":"me","ttl_s":60}', "invalid-request", "ttl_s"),
     ("too large", "get-eid", '{"refresh":true' + " " * 5000 + "}", "payload-too-large", None),
 ]
 
@@ -328,6 +339,32 @@ def test_wrong_credentials_are_retried_slowly(lab):
     time.sleep(4)
     assert broker.stderr().count("New connection") - attempts <= 3
     assert agent.http("GET", "/v1/eid")[0] == 200
+
+
+def test_the_password_is_read_at_every_connect(lab):
+    """Only the file's first line, however long a token it is."""
+    token = "t" * 1000
+    users, secret = lab.folder / "users", lab.folder / "secret"
+    users.touch()
+    users.chmod(0o644)
+    subprocess.run(["mosquitto_passwd", "-b", users, "gw", token], check=True, capture_output=True)
+    users.chmod(0o644)
+    secret.write_text("wrong\n")
+    broker = lab.broker(f"password_file {users}")
+    watcher = lab.watcher(broker)
+    config = {
+        "mqtt.username": "gw",
+        "mqtt.password_file": str(secret),
+        "mqtt.reconnect_min_s": 1,
+        "mqtt.reconnect_max_s": 1,
+    }
+    agent = lab.agent(lab.sim(), broker, config=config)
+    agent.wait_ready()
+    wait_until(lambda: "refused" in agent.stderr() or "authori" in agent.stderr(), what="a refusal")
+    assert not watcher.all(f"{P}/status/health")
+    secret.write_text(f"{token}\r\nmore\n")
+    watcher.wait_for(lambda m: m.topic == f"{P}/status/health" and m.payload["online"])
+    assert token not in agent.stderr()
 
 
 def test_a_flood_of_commands_leaves_the_door_open(lab):

@@ -4,7 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/json.h"
 #include "tests/fuzz/fuzz.h"
+
+/* What a door takes can be kept; what it does not take leaves all as it was. */
+static void fuzz_request(const uint8_t *data, size_t size)
+{
+    struct operation_lock_request request, before;
+    cJSON *json = NULL;
+
+    if (json_parse((const char *)data, size, &json).code)
+        return;
+    memset(&request, 0x5A, sizeof request);
+    memcpy(&before, &request, sizeof before);
+    if (lock_request_from_json(json, &request).code)
+        assert(memcmp(&request, &before, sizeof request) == 0);
+    else
+        assert(lock_is_holder(request.holder) && request.ttl_s >= 1 &&
+               request.ttl_s <= LOCK_TTL_MAX_S && strlen(request.reason) <= OPERATION_REASON_MAX);
+    cJSON_Delete(json);
+}
 
 /* What is taken is written again, and read again it is the same; what is not taken leaves all as it
  * was. */
@@ -30,5 +49,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(again);
     }
     free(text);
+    fuzz_request(data, size);
     return 0;
 }

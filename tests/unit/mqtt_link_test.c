@@ -870,10 +870,32 @@ static void a_uri_that_is_refused(void **state)
     }
 }
 
+/* Nothing is sent to anyone, and what is wrong is named. */
+static void a_password_that_cannot_be_read(void **state)
+{
+    static char none[] = "/nonexistent/secret";
+    const struct link_calls calls = { .on_message = NULL };
+    struct agent agent;
+    struct link *link;
+    struct error e;
+
+    (void)state;
+    agent_make(&agent, 1, "/proc/nonexistent");
+    agent.config.mqtt.password_file = none;
+    link = link_new(&agent.config, "esim/v1/gw-1", &calls);
+    assert_non_null(link);
+    e = link_connect(link, LINK_MQTT_5, "{}");
+    assert_int_equal(e.code, ERROR_INTERNAL);
+    assert_non_null(strstr(e.message, "mqtt.password_file cannot be read"));
+    link_free(link);
+    agent_done(&agent);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_uri_that_is_refused),
+        cmocka_unit_test(a_password_that_cannot_be_read),
         cmocka_unit_test(presence_from_birth_to_goodbye),
         cmocka_unit_test(will_when_the_link_breaks),
         cmocka_unit_test(a_read_that_the_worker_has_to_make),
