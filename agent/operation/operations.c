@@ -160,11 +160,15 @@ void operations_set_limits(struct operations *ops, const struct operations_limit
 
 static void log_end(const struct operation *op)
 {
-    log_info(
-        "operation ended", LOG_STR("op", op->id), LOG_STR("state", operation_state_name(op->state)),
-        LOG_STR("channel", operation_channel_name(op->request.channel)),
-        LOG_STR("code", op->problem.error.code ? error_code_name(op->problem.error.code) : NULL),
-        LOG_STR("why", op->problem.error.code ? op->problem.error.message : NULL));
+    enum log_level level = op->problem.error.code == ERROR_STRANDED ? LOG_LEVEL_ERR
+                           : op->state == OPERATION_FAILED          ? LOG_LEVEL_WARNING
+                                                                    : LOG_LEVEL_INFO;
+
+    log_at(level, "operation ended", LOG_STR("op", op->id),
+           LOG_STR("state", operation_state_name(op->state)),
+           LOG_STR("channel", operation_channel_name(op->request.channel)),
+           LOG_STR("code", op->problem.error.code ? error_code_name(op->problem.error.code) : NULL),
+           LOG_STR("why", op->problem.error.code ? op->problem.error.message : NULL));
 }
 
 /* Changes are made between begin_change() and tell_change(), or end_silently(). */

@@ -169,9 +169,8 @@ static struct error commit_to_send(struct run *run)
     return e;
 }
 
-/* The fleet is told before the link is cut: what follows is no outage. For as long as that takes, but
- * not for long. */
-static void tell_switching(const struct run *run)
+/* Before the link is cut: what follows is no outage. */
+void leg_tell_switching(const struct run *run)
 {
     const int64_t asked_ms = clock_now_ms();
     const struct bus_switching told = {
@@ -217,7 +216,7 @@ static const struct profile *decide(void *ctx, const struct profile_list *list)
     run->enable_error = commit_to_send(run);
     if (run->enable_error.code)
         return NULL;
-    tell_switching(run);
+    leg_tell_switching(run);
     log_info("profile is being enabled", LOG_STR("op", run->op->id),
              LOG_ID("iccid", row->has_iccid ? row->iccid.text : NULL));
     *run->tools->signs = (struct switch_signs){ 0 };

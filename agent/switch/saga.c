@@ -435,7 +435,8 @@ static struct saga_step confirming(struct saga *saga, const struct saga_limits *
         return step;
     }
     return give_up(saga, limits, LACK_WORD,
-                   error_make(ERROR_IN_AGENT, ERROR_UNCONFIRMED, 0, "nobody confirmed for %d s",
+                   error_make(ERROR_IN_AGENT, ERROR_UNCONFIRMED, 0,
+                              "nobody confirmed in the %d s for that",
                               (int)(limits->confirm_ms / 1000)),
                    now_ms);
 }

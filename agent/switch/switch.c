@@ -544,6 +544,7 @@ void switch_run(const struct switch_tools *tools, const struct operation *op,
         operations_set_ends_by(tools->operations, op->id,
                                clock_utc_ms() + switch_budget_ms(tools->config) +
                                    limits.confirm_ms);
+        leg_tell_switching(&run);
         e = take_up(&run, interrupted);
     }
     if (!e.code)

@@ -137,9 +137,12 @@ void view_drop_list(struct view *view, const char *by)
 void view_set_trouble(struct view *view, enum modem_state modem, const struct error *trouble,
                       const char *transport, const char *interface)
 {
-    bool changed = view->now.modem != modem || view->now.trouble.code != trouble->code;
+    /* What is said first is news, whatever it is. */
+    bool changed =
+        !view->said_trouble || view->now.modem != modem || view->now.trouble.code != trouble->code;
     bool says_more = strcmp(view->now.trouble.message, trouble->message) != 0;
 
+    view->said_trouble = true;
     view->now.modem = modem;
     view->now.trouble = *trouble;
     copy_text(view->now.transport, sizeof view->now.transport, transport);

@@ -22,6 +22,8 @@ struct view {
     char rows_tag[SNAPSHOT_ETAG_MAX + 1];
     /* What will have changed the next list if it differs: "start", "operation", "external". */
     const char *list_by;
+    /* It was told how modem and card are. */
+    bool said_trouble;
     /* The profile in use as of before the start: its ICCID, "" not known. */
     char remembered[ICCID_TEXT_MAX + 1];
 };

@@ -543,7 +543,8 @@ static void tell_of_journal(struct worker *worker)
     while (journal_take_news(worker->journal, &news)) {
         const struct bus_journal told = { .what = news.what, .detail = news.detail };
 
-        log_warning("journal", LOG_STR("what", news.what), LOG_STR("detail", news.detail));
+        log_warning("something happened to the journal, going on", LOG_STR("what", news.what),
+                    LOG_STR("detail", news.detail[0] ? news.detail : NULL));
         bus_publish(worker->bus, BUS_JOURNAL, &told);
     }
 }

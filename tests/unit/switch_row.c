@@ -85,7 +85,8 @@ static void check_row(const struct row *row)
     assert_int_equal(op->phase == PHASE_COMMITTED, row->ends == END_WELL && op->sent);
     if (!row->script.expire)
         assert_true(end.took_ms <= end.budget_ms);
-    assert_int_equal(world_seen.switching_told, op->sent ? 1 + row->script.in_vain : 0);
+    assert_int_equal(world_seen.switching_told,
+                     op->sent ? 1 + row->script.in_vain + world_seen.taken_up : 0);
     assert_true(world_count('E') <= 1 + row->script.in_vain);
     assert_true(op->sent || world_count('E') == 0);
     if (row->ends == END_WELL && op->changed && !row->script.again)

@@ -845,6 +845,7 @@ static void go_on(const struct config *config, struct world_end *ret)
     assert_true(operations_interrupted(world.ops, &ret->op, &has_intent, &ret->intent));
     assert_string_equal(ret->op.id, world.op);
     assert_int_equal(has_intent, ret->op.sent);
+    world_seen.taken_up += has_intent;
     run_once(config, has_intent ? &ret->intent : NULL, ret);
 }
 

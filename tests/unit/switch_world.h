@@ -156,6 +156,8 @@ struct world_seen {
      * profile, X context written, N attached anew, H help, O reopened, b a r the programs, | the agent was started anew. */
     char trace[TRACE + 1];
     unsigned looks, calls, switching_told;
+    /* Starts that took up what had gone to the card; each says anew until when. */
+    unsigned taken_up;
     /* The profile that is enabled on the card; 0: none. */
     char enabled;
     char apn[32];
