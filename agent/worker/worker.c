@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -26,6 +25,7 @@
 #include "agent/state/snapshot.h"
 #include "agent/switch/context.h"
 #include "agent/switch/switch.h"
+#include "agent/worker/memory.h"
 #include "agent/worker/rescue.h"
 #include "agent/worker/view.h"
 #include "config/config.h"
@@ -44,8 +44,6 @@ enum {
     SIM_GAP_MAX_MS = 30000,
     TAKE_UP_MS = 60000,
     CONTEXT_MS = 30000,
-    LEFT_OPEN_MS = 10 * 60 * 1000,
-    CONNACK_MS = 10 * 60 * 1000,
     WANTS_CARD = READ_EID | READ_PROFILES,
     WANTS_ALL = WANTS_CARD | READ_CONNECTIVITY,
 };
@@ -86,14 +84,11 @@ struct worker {
     /* Until when the modem is waited for before that. */
     int64_t take_up_at_ms;
     struct rescue rescue;
-    /* The profile in use, as the journal has it; "": not known. */
-    struct iccid remembered;
+    struct memory memory;
+    /* No port has been open yet: an earlier process may have left a channel open. */
+    bool first_open;
     /* The profile that the modem works with and whose APN was looked after; "": none yet. */
     struct iccid context_of;
-    /* When it was last written down that the broker is there. */
-    int64_t connack_ms;
-    /* What an earlier process had open on the card, as keep_channels() wrote it; NULL: nothing. */
-    char *left_open;
     int64_t reopen_at_ms, reopen_pause_ms;
     int64_t retry_at_ms, retry_pause_ms;
     /* Since when the SIM says busy, as it does for seconds after a reset; 0: it does not. */
@@ -194,39 +189,9 @@ static void note_modem(struct worker *worker)
     view_take_identity(&worker->view, id);
 }
 
-/* --- channels that a kill leaves open --- */
-
-static const char channels_key[] = "channels";
-
-/* "<boot> <journal's clock> <what is open>"; nothing while nothing is. */
-static void keep_channels(void *ctx, const char *open)
-{
-    struct worker *worker = ctx;
-    char text[CLOCK_BOOT_LEN + CARD_CHANNELS_MAX + 32];
-
-    (void)snprintf(text, sizeof text, "%s %" PRId64 " %s", clock_boot_id(),
-                   journal_now_ms(worker->journal), open);
-    journal_save_value(worker->journal, channels_key, open[0] ? text : NULL);
-}
-
-/* Only what was opened a moment ago in this boot: later the modem may have started over, and a channel of
- * that number be somebody else's. */
-static void adopt_channels(struct worker *worker)
-{
-    char *text = worker->left_open;
-    char boot[CLOCK_BOOT_LEN + 1] = "", open[CARD_CHANNELS_MAX + 1] = "";
-    int64_t at_ms = 0;
-
-    worker->left_open = NULL;
-    if (text && sscanf(text, "%36s %" SCNd64 " %63s", boot, &at_ms, open) == 3 &&
-        strcmp(boot, clock_boot_id()) == 0 &&
-        journal_now_ms(worker->journal) - at_ms < LEFT_OPEN_MS)
-        card_adopt(worker->card, open);
-    free(text);
-}
-
 static void open_modem(struct worker *worker)
 {
+    char left_open[CARD_CHANNELS_MAX + 1];
     struct error e = modem_open(worker->modem);
 
     if (!modem_is_open(worker->modem)) {
@@ -248,7 +213,9 @@ static void open_modem(struct worker *worker)
     worker->sim_sign = false;
     worker->other_card = true;
     note_modem(worker);
-    adopt_channels(worker);
+    if (worker->first_open && memory_find_channels(&worker->memory, left_open))
+        card_adopt(worker->card, left_open);
+    worker->first_open = false;
     worker->view.now.has_connectivity = false;
     if (worker->view.now.has_list)
         view_drop_list(&worker->view, "external");
@@ -308,18 +275,14 @@ static bool keeps_busy(struct worker *worker, const struct error *sim)
     return waits_for_sim(worker, now_ms);
 }
 
-static const char enabled_key[] = "enabled";
-
 /* Which profile is in use is remembered over a restart: somebody may switch while the agent is away. */
 static void take_list(struct worker *worker, const struct profile_list *list)
 {
     const struct profile *enabled = profile_enabled(list);
 
     view_take_list(&worker->view, list);
-    if (!enabled || !enabled->has_iccid || iccid_equal(&enabled->iccid, &worker->remembered))
-        return;
-    worker->remembered = enabled->iccid;
-    journal_save_value(worker->journal, enabled_key, enabled->iccid.text);
+    if (enabled && enabled->has_iccid)
+        memory_keep_enabled(&worker->memory, &enabled->iccid);
 }
 
 /* Each part goes into the snapshot, and to those who wait for it, by its own fate. */
@@ -626,36 +589,6 @@ static void take_up_interrupted(struct worker *worker)
     run_switch(worker, &op, has_intent ? &intent : NULL);
 }
 
-/* --- the broker, over restarts --- */
-
-static const char connack_key[] = "connack";
-
-/* When the broker was there last: while the link is up, now and then. */
-static void keep_connack(struct worker *worker)
-{
-    struct broker_facts facts = broker_facts(worker->broker);
-    int64_t now_ms = clock_now_ms();
-    bool is_new = facts.accepted_at_ms > worker->connack_ms;
-    char text[24];
-
-    if (!is_new && !(facts.online && now_ms - worker->connack_ms >= CONNACK_MS))
-        return;
-    worker->connack_ms = now_ms;
-    (void)snprintf(text, sizeof text, "%" PRId64, journal_now_ms(worker->journal));
-    journal_save_value(worker->journal, connack_key, text);
-}
-
-static void remember_connack(struct worker *worker)
-{
-    char *text = journal_get_value(worker->journal, connack_key);
-    int64_t at_ms = text ? strtoll(text, NULL, 10) : 0;
-    int64_t age_ms = journal_now_ms(worker->journal) - at_ms;
-
-    if (at_ms > 0 && age_ms >= 0)
-        broker_remember(worker->broker, clock_now_ms() - age_ms);
-    free(text);
-}
-
 /* What the journal remembers of before. */
 static void remember(struct worker *worker)
 {
@@ -667,13 +600,9 @@ static void remember(struct worker *worker)
     worker->interrupted = true;
     worker->take_up_at_ms = clock_now_ms() + TAKE_UP_MS;
     free(text);
-    remember_connack(worker);
-    free(worker->left_open);
-    worker->left_open = journal_get_value(worker->journal, channels_key);
-    text = journal_get_value(worker->journal, enabled_key);
-    if (text && !iccid_from_text(text, strlen(text), &worker->remembered).code)
-        view_remember(&worker->view, worker->remembered.text);
-    free(text);
+    memory_init(&worker->memory, worker->journal);
+    view_remember(&worker->view, worker->memory.enabled.text);
+    broker_remember(worker->broker, memory_find_connack_ms(&worker->memory));
 }
 
 /* --- the thread --- */
@@ -762,9 +691,11 @@ static void *thread_main(void *ctx)
     while (!atomic_load(&worker->stopping)) {
         int64_t until_ms = CLOCK_NEVER;
         int64_t tick_ms = operations_tick(worker->operations);
+        struct broker_facts facts;
 
         tell_of_journal(worker);
-        keep_connack(worker);
+        facts = broker_facts(worker->broker);
+        memory_keep_connack(&worker->memory, &facts);
         /* It could not be read before: what it says of before comes now. */
         if (worker->unread && !journal_is_unread(worker->journal))
             remember(worker);
@@ -839,6 +770,11 @@ static struct modem *make_modem(struct worker *worker)
     return modem_new(&options);
 }
 
+static void on_channels(void *ctx, const char *open)
+{
+    memory_keep_channels(&((struct worker *)ctx)->memory, open);
+}
+
 static struct card *make_card(struct worker *worker)
 {
     struct card_options options = {
@@ -846,7 +782,7 @@ static struct card *make_card(struct worker *worker)
         .interface = interface_of(worker->config->card.interface),
         .now_ms = card_now_ms,
         .pause = card_pause,
-        .on_channels = keep_channels,
+        .on_channels = on_channels,
         .ctx = worker,
     };
 
@@ -888,6 +824,7 @@ struct worker *worker_new(const struct worker_parts *parts)
     take_parts_of_agent(worker, parts);
     worker->reopen_pause_ms = REOPEN_MIN_MS;
     worker->retry_pause_ms = RETRY_MIN_MS;
+    worker->first_open = true;
     atomic_init(&worker->sample_s, parts->config->telemetry.sample_s);
     view_init(&worker->view, parts->state, parts->bus);
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -943,7 +880,6 @@ void worker_free(struct worker *worker)
 {
     if (!worker)
         return;
-    free(worker->left_open);
     card_free(worker->card);
     modem_free(worker->modem);
     if (worker->wake_fd >= 0)
