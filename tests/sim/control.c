@@ -30,6 +30,12 @@ void control_open(struct sim *sim, const char *path)
         die("--control %s: path too long", path);
     text_copy(a.sun_path, sizeof(a.sun_path), path);
     text_copy(sim->control.path, sizeof(sim->control.path), path);
+    /* A file that a killed one left is in nobody's way. */
+    if (fd >= 0 && !connect(fd, (struct sockaddr *)&a, sizeof(a)))
+        die("--control %s: another lpm-sim answers there", path);
+    if (fd >= 0)
+        close(fd);
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
     unlink(path);
     if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, MAX_CLIENTS))
         die("--control %s: %s", path, strerror(errno));
