@@ -44,6 +44,7 @@ enum {
     SIM_GAP_MAX_MS = 30000,
     TAKE_UP_MS = 60000,
     CONTEXT_MS = 30000,
+    RESCUE_LOOK_MS = 1000,
     WANTS_CARD = READ_EID | READ_PROFILES,
     WANTS_ALL = WANTS_CARD | READ_CONNECTIVITY,
 };
@@ -384,35 +385,6 @@ static void look_after_rescue(struct worker *worker, const struct connectivity *
         rescue_see_unregistered(&worker->rescue, clock_now_ms());
 }
 
-/* True: an operation of the agent's own waits now. */
-static bool try_rescue(struct worker *worker)
-{
-    struct operation_request request = { .channel = CHANNEL_AGENT };
-    const struct snapshot *now = &worker->view.now;
-    bool stranded = worker->rescue.stranded, watching = worker->rescue.watching;
-    struct operation op;
-    struct problem problem;
-    bool found;
-
-    if (!now->has_list || rescue_next_ms(&worker->rescue, register_ms(worker)) > clock_now_ms())
-        return false;
-    found = rescue_next(&worker->rescue, &now->list, register_ms(worker), clock_now_ms(), chance(),
-                        &request.target);
-    if (stranded)
-        keep_rescue(worker);
-    if (!found)
-        return false;
-    (void)snprintf(request.reason, sizeof request.reason, "%s",
-                   stranded ? "stranded" : "journal-lost");
-    if (operations_admit(worker->operations, &request, NULL, &op, &problem) == ADMISSION_ACCEPTED)
-        return true;
-    log_warning("profile that may work could not be tried, trying later", LOG_ERR(&problem.error));
-    /* The one try after a lost journal is still to be made. */
-    worker->rescue.watching = watching;
-    worker->rescue.watching_since_ms = clock_now_ms();
-    return false;
-}
-
 /* The modem works with another profile than before, and no switch of ours made it so: that profile has
  * its APN all the same. At the start only one that the configuration has an APN for: what else stands
  * there may have been set by hand. */
@@ -464,6 +436,40 @@ static void read_connectivity(struct worker *worker)
     }
     if (e.code != ERROR_SHUTTING_DOWN)
         reads_answer(worker->reads, READ_CONNECTIVITY, &e);
+}
+
+/* True: an operation of the agent's own waits now, or it had to be looked whether one is needed. */
+static bool try_rescue(struct worker *worker)
+{
+    struct operation_request request = { .channel = CHANNEL_AGENT };
+    const struct snapshot *now = &worker->view.now;
+    bool stranded = worker->rescue.stranded, watching = worker->rescue.watching;
+    struct operation op;
+    struct problem problem;
+    bool found;
+
+    if (!now->has_list || rescue_next_ms(&worker->rescue, register_ms(worker)) > clock_now_ms())
+        return false;
+    /* The one in use may have come back since the last look. */
+    if (clock_now_ms() - worker->sampled_ms > RESCUE_LOOK_MS) {
+        read_connectivity(worker);
+        return true;
+    }
+    found = rescue_next(&worker->rescue, &now->list, register_ms(worker), clock_now_ms(), chance(),
+                        &request.target);
+    if (stranded)
+        keep_rescue(worker);
+    if (!found)
+        return false;
+    (void)snprintf(request.reason, sizeof request.reason, "%s",
+                   stranded ? "stranded" : "journal-lost");
+    if (operations_admit(worker->operations, &request, NULL, &op, &problem) == ADMISSION_ACCEPTED)
+        return true;
+    log_warning("profile that may work could not be tried, trying later", LOG_ERR(&problem.error));
+    /* The one try after a lost journal is still to be made. */
+    worker->rescue.watching = watching;
+    worker->rescue.watching_since_ms = clock_now_ms();
+    return false;
 }
 
 /* --- a switch --- */
