@@ -470,6 +470,7 @@ def test_the_journal_is_what_it_says(lab):
         scene.kill()
         scene.restart("healthy")
         scene.end(number)
+        scene.agent.wait_ready(60)
     scene.agent.stop()
     with contextlib.closing(sqlite3.connect(journal(scene))) as db:
         assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
