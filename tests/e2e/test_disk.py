@@ -315,9 +315,10 @@ def test_no_intent_no_enable(lab):
 
 
 def files(scene):
-    """What lies in the state_dir, less what SQLite puts beside a journal."""
+    """What lies in the state_dir, less what SQLite puts beside a journal, and what is being written
+    before it takes its name."""
     names = {path.name for path in journal(scene).parent.iterdir()}
-    return {name for name in names if not name.endswith(("-wal", "-shm"))}
+    return {name for name in names if not name.endswith(("-wal", "-shm", ".new"))}
 
 
 def garbage(path):
