@@ -147,22 +147,21 @@ static void look_at_sim(struct run *run, struct saga_seen *ret)
         run->restarted = true;
 }
 
-static bool has_other_imsi(const struct run *run)
-{
-    const char *before = run->saga.intent.imsi_before;
-    char imsi[17];
-    struct error e = modem_read_imsi_hash(run->tools->modem, imsi);
+/* The modem's IMSI now beside an earlier one; where either is not known nothing can be said. */
+enum imsi { IMSI_NOT_KNOWN = 0, IMSI_SAME, IMSI_OTHER };
 
-    return !e.code && before[0] && strcmp(imsi, before) != 0;
+static enum imsi compare_imsi(const struct run *run, const char *earlier)
+{
+    char imsi[17];
+
+    if (!earlier[0] || modem_read_imsi_hash(run->tools->modem, imsi).code)
+        return IMSI_NOT_KNOWN;
+    return strcmp(imsi, earlier) == 0 ? IMSI_SAME : IMSI_OTHER;
 }
 
-static bool has_same_imsi(const struct run *run)
+static bool has_other_imsi(const struct run *run)
 {
-    const char *before = run->saga.intent.imsi_before;
-    char imsi[17];
-
-    return before[0] && !modem_read_imsi_hash(run->tools->modem, imsi).code &&
-           strcmp(imsi, before) == 0;
+    return compare_imsi(run, run->saga.intent.imsi_before) == IMSI_OTHER;
 }
 
 /* On the way back, and the modem was never seen with the target: it works with the profile before, as
@@ -170,11 +169,9 @@ static bool has_same_imsi(const struct run *run)
 static bool never_left(const struct run *run)
 {
     const struct intent *intent = &run->saga.intent;
-    char imsi[17];
 
-    return intent->leg == LEG_PREVIOUS && !intent->arrived && intent->imsi_previous[0] &&
-           !modem_read_imsi_hash(run->tools->modem, imsi).code &&
-           strcmp(imsi, intent->imsi_previous) == 0;
+    return intent->leg == LEG_PREVIOUS && !intent->arrived &&
+           compare_imsi(run, intent->imsi_previous) == IMSI_SAME;
 }
 
 /* Which profile the modem works with. One that has no command for it lets the card be read (CRSM),
@@ -207,7 +204,7 @@ static void look_at_card_in_use(struct run *run, struct saga_seen *ret)
     run->now = now;
     /* Of a modem that reads the card for that each time, our own cycle proves nothing. */
     if (ret->on_profile && cached && run->cycled && !run->restarted)
-        run->restarted = !has_same_imsi(run);
+        run->restarted = compare_imsi(run, run->saga.intent.imsi_before) != IMSI_SAME;
 }
 
 static void look_at_network(struct run *run, bool data_too, struct saga_seen *ret)
