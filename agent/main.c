@@ -17,6 +17,7 @@
 #include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
+#include "agent/state/samples.h"
 #include "agent/state/snapshot.h"
 #include "agent/worker/worker.h"
 #include "api/api.h"
@@ -59,6 +60,7 @@ struct agent {
     struct bus *bus;
     struct state *state;
     struct reads *reads;
+    struct samples *samples;
     struct broker *broker;
     struct journal *journal;
     struct operations *operations;
@@ -186,7 +188,8 @@ static bool build_doors(struct agent *agent)
                                       .journal = agent->journal,
                                       .broker = agent->broker,
                                       .bus = agent->bus,
-                                      .reads = agent->reads };
+                                      .reads = agent->reads,
+                                      .samples = agent->samples };
 
     agent->api = api_new(agent->config, agent->state, agent->operations, agent->journal, agent->bus,
                          agent->reads);
@@ -203,7 +206,8 @@ static bool build_worker(struct agent *agent)
                                         .operations = agent->operations,
                                         .journal = agent->journal,
                                         .broker = agent->broker,
-                                        .bus = agent->bus };
+                                        .bus = agent->bus,
+                                        .samples = agent->samples };
 
     agent->worker = worker_new(&parts);
     return agent->worker != NULL;
@@ -215,9 +219,11 @@ static bool build(struct agent *agent)
     agent->bus = bus_new();
     agent->state = state_new();
     agent->reads = reads_new();
+    agent->samples = samples_new();
     agent->broker = broker_new();
     agent->journal = journal_new(agent->config->state_dir);
-    if (!agent->bus || !agent->state || !agent->reads || !agent->broker || !agent->journal)
+    if (!agent->bus || !agent->state || !agent->reads || !agent->samples || !agent->broker ||
+        !agent->journal)
         return false;
     agent->operations = operations_new(agent->bus, agent->state, agent->journal);
     return agent->operations && build_worker(agent) && build_doors(agent);
@@ -243,6 +249,7 @@ static void destroy(struct agent *agent)
     operations_free(agent->operations);
     journal_free(agent->journal);
     broker_free(agent->broker);
+    samples_free(agent->samples);
     reads_free(agent->reads);
     state_free(agent->state);
     bus_free(agent->bus);

@@ -11,6 +11,7 @@ struct bus;
 struct config;
 struct journal;
 struct operations;
+struct samples;
 struct state;
 struct reads;
 struct mqtt;
@@ -23,6 +24,7 @@ struct mqtt_parts {
     struct reads *reads;
     struct journal *journal;
     struct broker *broker;
+    struct samples *samples;
 };
 
 /* Keeps all of them; listens on the bus and is the scribe of the operations (so before the first

@@ -28,9 +28,14 @@ int64_t clock_utc_ms(void)
     return read_ms(CLOCK_REALTIME);
 }
 
+bool clock_was_set(int64_t utc_ms)
+{
+    return utc_ms >= INT64_C(1704067200000); /* 2024-01-01T00:00:00Z */
+}
+
 bool clock_is_set(void)
 {
-    return clock_utc_ms() >= INT64_C(1704067200000); /* 2024-01-01T00:00:00Z */
+    return clock_was_set(clock_utc_ms());
 }
 
 static char boot_id[CLOCK_BOOT_LEN + 1];

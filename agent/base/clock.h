@@ -17,6 +17,8 @@ int64_t clock_now_ms(void);
 int64_t clock_utc_ms(void);
 /* False while the wall clock is before 2024: a gateway without a battery starts in 1970. */
 bool clock_is_set(void);
+/* The same of a moment that it told. */
+bool clock_was_set(int64_t utc_ms);
 
 enum { CLOCK_BOOT_LEN = 36 };
 

@@ -44,6 +44,15 @@ struct signal_reading {
     struct level rsrp_dbm, rsrq_db, sinr_db;
 };
 
+/* How well data flows: what probes and counters told since the reading before. */
+struct quality {
+    /* Of the connections that were tried, how many in a hundred failed; how long the others took. */
+    struct level loss_pct, rtt_ms;
+    /* What went over the interface. */
+    bool traffic_known;
+    int64_t rx_bytes, tx_bytes;
+};
+
 enum { CONNECTIVITY_ADDRESSES = 4, CONNECTIVITY_ADDRESS_MAX = 45, CONNECTIVITY_PLMN_MAX = 6 };
 
 struct connectivity {
@@ -56,6 +65,7 @@ struct connectivity {
     /* MCC+MNC; "" unknown. */
     char plmn[CONNECTIVITY_PLMN_MAX + 1];
     struct signal_reading signal;
+    struct quality quality;
     bool attached_known, attached;
     /* Text as of inet_ntop(); none is 0.0.0.0 or ::. */
     size_t address_count;

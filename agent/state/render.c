@@ -108,6 +108,21 @@ static bool add_signal(cJSON *to, const struct signal_reading *signal)
            add_level(json, "sinr_db", &signal->sinr_db);
 }
 
+static bool add_number(cJSON *to, const char *name, double value)
+{
+    return cJSON_AddNumberToObject(to, name, value) != NULL;
+}
+
+static bool add_quality(cJSON *to, const struct quality *quality)
+{
+    cJSON *json = cJSON_AddObjectToObject(to, "quality");
+
+    return json && add_level(json, "loss_pct", &quality->loss_pct) &&
+           add_level(json, "rtt_ms", &quality->rtt_ms) &&
+           (!quality->traffic_known || (add_number(json, "rx_bytes", (double)quality->rx_bytes) &&
+                                        add_number(json, "tx_bytes", (double)quality->tx_bytes)));
+}
+
 static bool add_data(cJSON *to, const struct connectivity *c)
 {
     cJSON *data = cJSON_AddObjectToObject(to, "data");
@@ -134,14 +149,17 @@ cJSON *render_connectivity(const struct connectivity *c)
         json, json && add_text(json, "at", at) &&
                   (c->registration == REGISTRATION_UNKNOWN ||
                    add_text(json, "registration", registration_name(c->registration))) &&
+                  (c->registration != REGISTRATION_DENIED || c->reject_cause < 0 ||
+                   add_number(json, "reject_cause", c->reject_cause)) &&
                   (!connectivity_is_registered(c) ||
                    add_bool(json, "roaming", c->registration == REGISTRATION_ROAMING)) &&
                   add_known(json, "operator", c->plmn) &&
                   (c->technology == TECHNOLOGY_UNKNOWN ||
                    add_text(json, "technology", technology_name(c->technology))) &&
                   add_signal(json, &c->signal) && add_data(json, c) &&
-                  cJSON_AddObjectToObject(json, "quality") != NULL &&
-                  (!c->has_iccid || add_text(json, "iccid", c->iccid.text)));
+                  add_quality(json, &c->quality) &&
+                  (!c->has_iccid || add_text(json, "iccid", c->iccid.text)) &&
+                  add_known(json, "imsi_hash", c->imsi_hash));
 }
 
 static bool add_agent(cJSON *to, const char *device_id)

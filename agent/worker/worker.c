@@ -22,6 +22,7 @@
 #include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
+#include "agent/state/samples.h"
 #include "agent/state/snapshot.h"
 #include "agent/switch/context.h"
 #include "agent/switch/switch.h"
@@ -57,6 +58,7 @@ struct worker {
     struct journal *journal;
     struct broker *broker;
     struct bus *bus;
+    struct samples *samples;
     int wake_fd;
     atomic_bool stopping, news;
     /* telemetry.sample_s, which a reload may change. */
@@ -430,6 +432,7 @@ static void read_connectivity(struct worker *worker)
         look_after_rescue(worker, &reading);
         look_after_context(worker, &reading);
         view_publish(&worker->view);
+        samples_add(worker->samples, &reading);
         bus_publish(worker->bus, BUS_CONNECTIVITY, NULL);
     } else if (!modem_is_open(worker->modem)) {
         notice_gone(worker);
@@ -819,6 +822,7 @@ static void take_parts_of_agent(struct worker *worker, const struct worker_parts
     worker->journal = parts->journal;
     worker->broker = parts->broker;
     worker->bus = parts->bus;
+    worker->samples = parts->samples;
 }
 
 struct worker *worker_new(const struct worker_parts *parts)

@@ -12,6 +12,7 @@ struct config;
 struct journal;
 struct operations;
 struct reads;
+struct samples;
 struct state;
 struct worker;
 
@@ -23,6 +24,7 @@ struct worker_parts {
     struct journal *journal;
     struct broker *broker;
     struct bus *bus;
+    struct samples *samples;
 };
 
 /* Keeps all of the parts, and makes itself the one that `operations`, `reads` and `broker` wake. NULL:

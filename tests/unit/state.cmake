@@ -1,5 +1,6 @@
 lpm_unit_test(etag LINK lpm_state)
 lpm_unit_test(reads LINK lpm_state)
 target_link_options(reads_test PRIVATE -Wl,--wrap=clock_now_ms,--wrap=clock_utc_ms,--wrap=clock_is_set)
+lpm_unit_test(samples LINK lpm_state)
 lpm_unit_test(snapshot LINK lpm_state)
 lpm_unit_test(bus LINK lpm_state)
