@@ -182,19 +182,25 @@ static void prepare_state_dir(const char *path)
 
 static bool build_doors(struct agent *agent)
 {
-    const struct mqtt_parts parts = { .config = agent->config,
-                                      .state = agent->state,
-                                      .operations = agent->operations,
-                                      .journal = agent->journal,
-                                      .broker = agent->broker,
-                                      .bus = agent->bus,
-                                      .reads = agent->reads,
-                                      .samples = agent->samples };
+    const struct api_parts api = { .config = agent->config,
+                                   .state = agent->state,
+                                   .operations = agent->operations,
+                                   .journal = agent->journal,
+                                   .bus = agent->bus,
+                                   .reads = agent->reads,
+                                   .samples = agent->samples };
+    const struct mqtt_parts mqtt = { .config = agent->config,
+                                     .state = agent->state,
+                                     .operations = agent->operations,
+                                     .journal = agent->journal,
+                                     .broker = agent->broker,
+                                     .bus = agent->bus,
+                                     .reads = agent->reads,
+                                     .samples = agent->samples };
 
-    agent->api = api_new(agent->config, agent->state, agent->operations, agent->journal, agent->bus,
-                         agent->reads);
+    agent->api = api_new(&api);
     if (agent->config->mqtt.uri)
-        agent->mqtt = mqtt_new(&parts);
+        agent->mqtt = mqtt_new(&mqtt);
     return agent->api && (agent->mqtt || !agent->config->mqtt.uri);
 }
 
@@ -256,7 +262,7 @@ static void destroy(struct agent *agent)
     config_free(agent->config);
 }
 
-/* SIGHUP: log and sampling change in place; a wrong file changes nothing. */
+/* SIGHUP: log, telemetry, probes and limits change in place; a wrong file changes nothing. */
 static void reload(struct agent *agent, const char *path)
 {
     struct config *config = load_config(path);
@@ -267,9 +273,9 @@ static void reload(struct agent *agent, const char *path)
     }
     log_set(config->log.level, config->log.format, config->log.identities);
     worker_reload(agent->worker, config);
-    config_free(config);
-    log_info("configuration reloaded (log, telemetry, limits); other keys wait for a restart",
-             LOG_STR("path", path));
+    log_info(
+        "configuration reloaded (log, telemetry, probe, limits); other keys wait for a restart",
+        LOG_STR("path", path));
 }
 
 static void wait_for_stop(struct agent *agent, int signals, const char *path)

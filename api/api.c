@@ -32,26 +32,27 @@ static void on_event(void *ctx, enum bus_event event, const void *data)
     http_post_end(api->http);
 }
 
-struct api *api_new(const struct config *config, struct state *state, struct operations *operations,
-                    struct journal *journal, struct bus *bus, struct reads *reads)
+struct api *api_new(const struct api_parts *parts)
 {
-    struct routes routes = {
-        .config = config, .state = state, .operations = operations, .journal = journal
-    };
+    struct routes routes = { .config = parts->config,
+                             .state = parts->state,
+                             .operations = parts->operations,
+                             .journal = parts->journal,
+                             .samples = parts->samples };
     struct api *api = calloc(1, sizeof *api);
 
     if (!api)
         return NULL;
-    api->config = config;
-    routes.proofs = api->proofs = proofs_new(journal);
+    api->config = parts->config;
+    routes.proofs = api->proofs = proofs_new(parts->journal);
     if (api->proofs)
-        api->http = http_new(&routes, reads);
+        api->http = http_new(&routes, parts->reads);
     if (!api->http) {
         proofs_free(api->proofs);
         free(api);
         return NULL;
     }
-    bus_listen(bus, on_event, api);
+    bus_listen(parts->bus, on_event, api);
     return api;
 }
 

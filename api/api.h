@@ -10,11 +10,21 @@ struct journal;
 struct operations;
 struct state;
 struct reads;
+struct samples;
 struct api;
 
+struct api_parts {
+    const struct config *config;
+    struct state *state;
+    struct operations *operations;
+    struct journal *journal;
+    struct bus *bus;
+    struct reads *reads;
+    struct samples *samples;
+};
+
 /* Keeps all of them; listens on the bus (so before the first thread). NULL: no memory. */
-struct api *api_new(const struct config *config, struct state *state, struct operations *operations,
-                    struct journal *journal, struct bus *bus, struct reads *reads);
+struct api *api_new(const struct api_parts *parts);
 /* Opens the doors and begins to serve. An error names the door. */
 MUST_CHECK struct error api_start(struct api *api);
 /* After the worker has stopped and all readers are answered: ends what is open (waiters get what there

@@ -11,6 +11,7 @@
 #include "agent/state/etag.h"
 #include "agent/state/reads.h"
 #include "agent/state/render.h"
+#include "agent/state/samples.h"
 #include "agent/state/snapshot.h"
 #include "api/body.h"
 #include "api/lock_routes.h"
@@ -181,12 +182,64 @@ static void get_profile(const struct routes *routes, const struct snapshot *now,
         add_age(ret, now->list_at_ms);
 }
 
+/* False: no memory. */
+static bool add_sample(cJSON *to, const struct connectivity *reading)
+{
+    cJSON *json = render_connectivity(reading);
+
+    if (json && cJSON_AddItemToArray(to, json))
+        return true;
+    cJSON_Delete(json);
+    return false;
+}
+
+/* NULL: no memory. */
+static cJSON *samples_since(struct samples *samples, int64_t since_utc_ms)
+{
+    struct sample *rows = calloc(SAMPLES_MAX, sizeof *rows);
+    cJSON *array = rows ? cJSON_CreateArray() : NULL;
+    size_t count = array ? samples_after(samples, 0, SAMPLES_MAX, rows) : 0;
+
+    for (size_t i = 0; i < count && array; i++)
+        if (rows[i].reading.at_utc_ms >= since_utc_ms && !add_sample(array, &rows[i].reading)) {
+            cJSON_Delete(array);
+            array = NULL;
+        }
+    free(rows);
+    return array;
+}
+
+/* From memory alone: what was, can be told without the modem. */
+static void get_connectivity_since(const struct routes *routes, const struct snapshot *now,
+                                   const char *since, struct answer *ret)
+{
+    int64_t since_utc_ms;
+    cJSON *json, *samples;
+    struct error e = clock_from_text(since, &since_utc_ms);
+
+    if (e.code) {
+        answer_error(ret, error_field("since", "is no RFC 3339 time"));
+        return;
+    }
+    json = now->has_connectivity ? render_connectivity(&now->connectivity) : cJSON_CreateObject();
+    samples = json ? samples_since(routes->samples, since_utc_ms) : NULL;
+    if (!samples || !cJSON_AddItemToObject(json, "samples", samples)) {
+        cJSON_Delete(samples);
+        cJSON_Delete(json);
+        json = NULL;
+    }
+    answer_json(ret, 200, json);
+    if (!ret->is_problem)
+        answer_add_header(ret, "Cache-Control", "no-store");
+}
+
 static void get_connectivity(const struct routes *routes, const struct snapshot *now,
                              struct call *call, struct answer *ret)
 {
-    (void)routes;
-    if (router_query(&call->match, "since")) {
-        answer_error(ret, error_field("since", "is not supported by this version"));
+    const char *since = router_query(&call->match, "since");
+
+    if (since) {
+        get_connectivity_since(routes, now, since, ret);
         return;
     }
     if (!can_answer(call, now, now->has_connectivity, READ_CONNECTIVITY, ret))

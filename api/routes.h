@@ -9,6 +9,7 @@ struct config;
 struct journal;
 struct operations;
 struct proofs;
+struct samples;
 struct state;
 
 /* All are kept. */
@@ -18,6 +19,7 @@ struct routes {
     struct operations *operations;
     struct journal *journal;
     struct proofs *proofs;
+    struct samples *samples;
 };
 
 /* Begins, or goes on after what `call` waited for is there (or its time is over). `ret` is set in

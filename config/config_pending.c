@@ -4,7 +4,6 @@
 
 #include "config/config_keys.h"
 
-static const char no_regular_probe[] = "targets are probed during a switch only";
 static const char no_steering[] = "the agent does not switch by itself yet";
 
 /* A key, or a section with all that is in it. */
@@ -13,9 +12,6 @@ static const struct pending {
 } rows[] = {
     // clang-format off
     { "telemetry.publish_s", "samples are not published in batches yet" },
-    { "telemetry.record", "samples are not recorded yet" },
-    { "probe.interval_s", no_regular_probe },
-    { "probe.failing_interval_s", no_regular_probe },
     { "steering", no_steering },
 }; // clang-format on
 

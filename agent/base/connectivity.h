@@ -44,11 +44,11 @@ struct signal_reading {
     struct level rsrp_dbm, rsrq_db, sinr_db;
 };
 
-/* How well data flows: what probes and counters told since the reading before. */
+/* How well data flows, by probes and counters. */
 struct quality {
-    /* Of the connections that were tried, how many in a hundred failed; how long the others took. */
+    /* Of the connections that were tried last, how many in a hundred failed; how long the others took. */
     struct level loss_pct, rtt_ms;
-    /* What went over the interface. */
+    /* What went over the interface since the reading before. */
     bool traffic_known;
     int64_t rx_bytes, tx_bytes;
 };

@@ -327,19 +327,28 @@ static struct error read_card(struct modem *modem, struct connectivity *ret)
     return network_is_fatal(&e) ? e : ERROR_OK;
 }
 
+static struct error read_all(struct modem *modem, struct connectivity *ret)
+{
+    struct error e = modem_read_registration(modem, ret);
+
+    if (!e.code)
+        e = network_read_operator(&modem->network, ret);
+    if (!e.code)
+        e = network_read_signal(&modem->network, ret);
+    if (!e.code)
+        e = network_read_data(&modem->network, ret);
+    return e.code ? e : read_card(modem, ret);
+}
+
 struct error modem_read_connectivity(struct modem *modem, struct connectivity *ret)
 {
     struct connectivity value = { .reject_cause = -1 };
-    struct error e = modem_read_registration(modem, &value);
+    struct error e;
 
-    if (!e.code)
-        e = network_read_operator(&modem->network, &value);
-    if (!e.code)
-        e = network_read_signal(&modem->network, &value);
-    if (!e.code)
-        e = network_read_data(&modem->network, &value);
-    if (!e.code)
-        e = read_card(modem, &value);
+    modem->network.gives_way = modem->options.gives_way;
+    modem->network.way_ctx = modem->options.way_ctx;
+    e = read_all(modem, &value);
+    modem->network.gives_way = NULL;
     if (e.code)
         return e;
     value.at_ms = clock_now_ms();

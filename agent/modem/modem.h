@@ -63,6 +63,10 @@ struct modem_options {
     /* A ring file of the AT dialogue, redacted; NULL: none. */
     const char *trace;
     struct modem_guest guest;
+    /* Whether an operation waits: modem_read_connectivity() then ends before its next command. May be
+     * NULL. */
+    bool (*gives_way)(void *ctx);
+    void *way_ctx;
     /* Called on the worker's thread, in the middle of a wait: only notes. */
     void (*on_event)(void *ctx, enum modem_event event);
     void *event_ctx;
@@ -94,7 +98,8 @@ bool modem_idle(struct modem *modem, int64_t until_ms);
 struct transport *modem_csim(struct modem *modem);
 struct transport *modem_cgla(struct modem *modem);
 
-/* Errors of the readings: the transport's. Refused optional commands leave their part unknown. */
+/* Errors of the readings: the transport's. Refused optional commands leave their part unknown.
+ * ERROR_SWITCH_IN_PROGRESS, of this one only: it gave way. */
 MUST_CHECK struct error modem_read_connectivity(struct modem *modem, struct connectivity *ret);
 /* Registration and technology alone. */
 MUST_CHECK struct error modem_read_registration(struct modem *modem, struct connectivity *ret);

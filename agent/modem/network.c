@@ -20,7 +20,8 @@ void network_init(struct network *network, struct chat *chat, const struct quirk
 bool network_is_fatal(const struct error *e)
 {
     return e->code == ERROR_MODEM_TIMEOUT || e->code == ERROR_MODEM_ABSENT ||
-           e->code == ERROR_SHUTTING_DOWN || e->code == ERROR_INTERNAL;
+           e->code == ERROR_SHUTTING_DOWN || e->code == ERROR_INTERNAL ||
+           e->code == ERROR_SWITCH_IN_PROGRESS;
 }
 
 /* An answer that does not fit, twice, is unknown; the dialogue has found its step again. */
@@ -38,6 +39,8 @@ static struct error only_fatal(const struct network *network, struct error e)
 static struct error ask(struct network *network, struct chat_command command, int timeout_ms,
                         const struct chat_answer **ret)
 {
+    if (network->gives_way && network->gives_way(network->way_ctx))
+        return error_make(ERROR_IN_AGENT, ERROR_SWITCH_IN_PROGRESS, 0, "an operation goes first");
     command.deadline_ms = network->chat->ops->now_ms(network->chat->ctx) + timeout_ms;
     command.repeatable = true;
     return chat_run(network->chat, &command, ret);
@@ -202,16 +205,26 @@ static struct error read_sinr(struct network *network, struct signal_reading *re
     return ERROR_OK;
 }
 
-static struct error read_cesq(struct network *network, struct signal_reading *ret)
+static bool tells_any(const struct signal_reading *signal)
+{
+    return signal->rssi_dbm.known || signal->rscp_dbm.known || signal->ecno_db.known ||
+           signal->rsrp_dbm.known || signal->rsrq_db.known || signal->sinr_db.known;
+}
+
+/* `*ret_wants_csq`: the modem has no CESQ, or knows nothing by it, as some do. */
+static struct error read_cesq(struct network *network, struct signal_reading *ret,
+                              bool *ret_wants_csq)
 {
     const struct chat_answer *answer = NULL;
     struct error e = ask_line(network, "AT+CESQ", "+CESQ", &answer);
 
     if (at_is_refusal(&e))
         network->refused |= NETWORK_CESQ;
+    *ret_wants_csq = at_is_refusal(&e);
     if (e.code)
         return only_fatal(network, e);
     (void)at_cesq_parse(answer->lines[0], ret); /* what it does not tell is unknown */
+    *ret_wants_csq = !tells_any(ret);
     return ERROR_OK;
 }
 
@@ -229,11 +242,12 @@ static struct error read_csq(struct network *network, struct signal_reading *ret
 struct error network_read_signal(struct network *network, struct connectivity *ret)
 {
     struct signal_reading value = { 0 };
+    bool wants_csq = true;
     struct error e = ERROR_OK;
 
     if (!(network->refused & NETWORK_CESQ))
-        e = read_cesq(network, &value);
-    if (!e.code && network->refused & NETWORK_CESQ)
+        e = read_cesq(network, &value, &wants_csq);
+    if (!e.code && wants_csq)
         e = read_csq(network, &value);
     if (!e.code)
         e = read_sinr(network, &value);

@@ -21,6 +21,9 @@ struct network {
     struct chat *chat;
     const struct quirk *quirk;
     unsigned refused; /* enum network_optional */
+    /* Whether somebody more urgent waits for the modem; asked before each command. NULL: nobody. */
+    bool (*gives_way)(void *ctx);
+    void *way_ctx;
     /* How often each of the quirk row's ICCID commands was refused while the card could be read. */
     int iccid_refused[QUIRK_ICCID_MAX];
 };
@@ -30,7 +33,8 @@ void network_init(struct network *network, struct chat *chat, const struct quirk
 
 /* Each changes its own part of `ret`, and that only with ERROR_NONE. What the modem refuses, or
  * cannot tell now, is unknown; errors are those of a dialogue that does not go on:
- * ERROR_MODEM_TIMEOUT, ERROR_MODEM_ABSENT, ERROR_SHUTTING_DOWN. */
+ * ERROR_MODEM_TIMEOUT, ERROR_MODEM_ABSENT, ERROR_SHUTTING_DOWN, and ERROR_SWITCH_IN_PROGRESS of a
+ * reading that gave way. */
 MUST_CHECK struct error network_read_registration(struct network *network,
                                                   struct connectivity *ret);
 MUST_CHECK struct error network_read_operator(struct network *network, struct connectivity *ret);

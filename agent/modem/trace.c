@@ -1,21 +1,16 @@
 #include "agent/modem/trace.h"
 
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/macros.h"
+#include "agent/base/ring_file.h"
 
 struct trace {
-    int fd;
-    size_t size;
-    char path[PATH_MAX];
+    struct ring_file *file;
 };
 
 /* An ICCID has 18 digits at least, an IMSI 14; anything shorter names nobody. */
@@ -70,25 +65,14 @@ void trace_redact(const char *line, char *ret, size_t size)
     }
 }
 
-static bool begin(struct trace *trace, int flags)
-{
-    struct stat st;
-
-    trace->fd = open(trace->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags,
-                     S_IRUSR | S_IWUSR);
-    trace->size = trace->fd >= 0 && fstat(trace->fd, &st) == 0 ? (size_t)st.st_size : 0;
-    return trace->fd >= 0;
-}
-
 struct trace *trace_new(const char *path)
 {
     struct trace *trace = calloc(1, sizeof *trace);
 
     if (!trace)
         return NULL;
-    trace->fd = -1;
-    int n = snprintf(trace->path, sizeof trace->path, "%s", path);
-    if (n < 0 || (size_t)n > sizeof trace->path - sizeof ".old" || !begin(trace, 0)) {
+    trace->file = ring_file_open(path, TRACE_SIZE_MAX);
+    if (!trace->file) {
         free(trace);
         return NULL;
     }
@@ -99,19 +83,8 @@ void trace_free(struct trace *trace)
 {
     if (!trace)
         return;
-    if (trace->fd >= 0)
-        (void)close(trace->fd);
+    ring_file_close(trace->file);
     free(trace);
-}
-
-static void turn_over(struct trace *trace)
-{
-    char old[PATH_MAX];
-
-    (void)close(trace->fd);
-    (void)snprintf(old, sizeof old, "%.*s.old", (int)(sizeof old - sizeof ".old"), trace->path);
-    (void)rename(trace->path, old);
-    (void)begin(trace, O_TRUNC); /* where it fails, tracing is over */
 }
 
 void trace_write(struct trace *trace, bool sent, const char *line)
@@ -120,14 +93,8 @@ void trace_write(struct trace *trace, bool sent, const char *line)
     char stamp[CLOCK_TEXT_LEN + 1];
     char text[TRACE_LINE_MAX + CLOCK_TEXT_LEN + 8];
 
-    if (trace->fd < 0)
-        return;
     trace_redact(line, redacted, sizeof redacted);
     clock_to_text(clock_utc_ms(), stamp);
     int n = snprintf(text, sizeof text, "%s %c %s\n", stamp, sent ? '>' : '<', redacted);
-    if (trace->size + (size_t)n > TRACE_SIZE_MAX)
-        turn_over(trace);
-    ssize_t written = trace->fd >= 0 ? write(trace->fd, text, (size_t)n) : 0;
-    if (written > 0)
-        trace->size += (size_t)written;
+    (void)ring_file_append(trace->file, text, (size_t)n);
 }

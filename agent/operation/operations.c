@@ -834,6 +834,16 @@ bool operations_next(struct operations *ops, struct operation *ret, int64_t *ret
     return waits;
 }
 
+bool operations_one_waits(struct operations *ops)
+{
+    bool waits;
+
+    pthread_mutex_lock(&ops->lock);
+    waits = ops->has_active && ops->active.state == OPERATION_ACCEPTED;
+    pthread_mutex_unlock(&ops->lock);
+    return waits;
+}
+
 bool operations_start(struct operations *ops, const char *id)
 {
     const struct operation *active;

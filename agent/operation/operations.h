@@ -127,6 +127,8 @@ bool operations_interrupted(struct operations *ops, struct operation *ret, bool 
 /* The oldest that waits; it is still `accepted`. Operations whose time is over are ended as expired
  * on the way. False: none. `*ret_next_expiry_ms`: when the next one expires (CLOCK_NEVER: none). */
 bool operations_next(struct operations *ops, struct operation *ret, int64_t *ret_next_expiry_ms);
+/* One waits. Any thread, at any time. */
+bool operations_one_waits(struct operations *ops);
 /* accepted -> running, in `enabling`. False: it has ended meanwhile (canceled, expired). */
 bool operations_start(struct operations *ops, const char *id);
 /* Right before ENABLE: the intent is written, one switch is counted, and past this point there is no

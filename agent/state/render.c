@@ -149,7 +149,7 @@ cJSON *render_connectivity(const struct connectivity *c)
         json, json && add_text(json, "at", at) &&
                   (c->registration == REGISTRATION_UNKNOWN ||
                    add_text(json, "registration", registration_name(c->registration))) &&
-                  (c->registration != REGISTRATION_DENIED || c->reject_cause < 0 ||
+                  (c->registration != REGISTRATION_DENIED || c->reject_cause <= 0 ||
                    add_number(json, "reject_cause", c->reject_cause)) &&
                   (!connectivity_is_registered(c) ||
                    add_bool(json, "roaming", c->registration == REGISTRATION_ROAMING)) &&

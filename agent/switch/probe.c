@@ -25,6 +25,15 @@ struct probe {
     struct probe_result *results;
 };
 
+struct probe_options probe_options_from(const struct config *config)
+{
+    return (struct probe_options){ .targets = config->probe.targets,
+                                   .count = config->probe.target_count,
+                                   .need = config->probe.need,
+                                   .interface = config->probe.interface,
+                                   .timeout_ms = 1000 * (int64_t)config->probe.timeout_s };
+}
+
 struct probe *probe_new(const struct probe_options *options)
 {
     struct probe *probe = calloc(1, sizeof *probe);
@@ -163,6 +172,8 @@ static void decide(struct probe *probe)
         ok += probe->results[i].ok;
         failed += probe->results[i].failed;
     }
+    if (probe->options.all && ok + failed < probe->options.count)
+        return;
     if (ok >= need)
         probe->state = PROBE_REACHED;
     else if (probe->options.count - failed < need)
@@ -185,6 +196,12 @@ void probe_begin(struct probe *probe, int64_t now_ms)
             fail(probe, i, failed);
     }
     decide(probe);
+}
+
+void probe_abandon(struct probe *probe)
+{
+    hang_up_all(probe);
+    probe->state = PROBE_FAILED;
 }
 
 enum probe_state probe_look(struct probe *probe, int64_t now_ms)

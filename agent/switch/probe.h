@@ -19,6 +19,8 @@ struct probe_options {
     /* Connections go out there only; NULL: as the routes say. */
     const char *interface;
     int64_t timeout_ms;
+    /* Goes on until it is known of all of them, not only until enough are reached. */
+    bool all;
 };
 
 enum probe_state { PROBE_RUNNING = 0, PROBE_REACHED, PROBE_FAILED };
@@ -32,11 +34,16 @@ struct probe_result {
 
 struct probe;
 
+/* As `probe` of the configuration says. */
+struct probe_options probe_options_from(const struct config *config);
+
 /* NULL: no memory. Failed until begun. */
 struct probe *probe_new(const struct probe_options *options);
 void probe_free(struct probe *probe);
 /* Ends what is running. */
 void probe_begin(struct probe *probe, int64_t now_ms);
+/* Ends what is running: it has failed, and nothing is known of what it had not reached. */
+void probe_abandon(struct probe *probe);
 /* Decided as soon as it can be, and at the time-out at the latest; no socket is open then. */
 enum probe_state probe_look(struct probe *probe, int64_t now_ms);
 /* One a target, of the last time that it was begun. */

@@ -516,11 +516,7 @@ struct intent switch_guess_intent(const struct operation *op)
 
 static struct probe *make_probe(const struct config *config)
 {
-    const struct probe_options options = { .targets = config->probe.targets,
-                                           .count = config->probe.target_count,
-                                           .need = config->probe.need,
-                                           .interface = config->probe.interface,
-                                           .timeout_ms = 1000 * (int64_t)config->probe.timeout_s };
+    const struct probe_options options = probe_options_from(config);
 
     return config->probe.target_count > 0 ? probe_new(&options) : NULL;
 }
@@ -534,7 +530,7 @@ void switch_run(const struct switch_tools *tools, const struct operation *op,
                        .op = op,
                        .ret = ret,
                        .saga = saga_begin(&fresh, clock_now_ms()),
-                       .probe = make_probe(tools->config) };
+                       .probe = make_probe(tools->live) };
     struct saga_step last;
     struct error e = ERROR_OK;
 

@@ -31,6 +31,8 @@ struct switch_signs {
 
 struct switch_tools {
     const struct config *config;
+    /* What a reload may have changed since. */
+    const struct config *live;
     struct modem *modem;
     struct card *card;
     struct operations *operations;

@@ -22,12 +22,12 @@
 #include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
-#include "agent/state/samples.h"
 #include "agent/state/snapshot.h"
 #include "agent/switch/context.h"
 #include "agent/switch/switch.h"
 #include "agent/worker/memory.h"
 #include "agent/worker/rescue.h"
+#include "agent/worker/sampler.h"
 #include "agent/worker/view.h"
 #include "config/config.h"
 
@@ -39,7 +39,6 @@ enum {
     RETRY_MAX_MS = 60000,
     BUSY_PAUSE_MS = 500,
     BUSY_MS = 25000,
-    HINT_GAP_MS = 5000,
     /* A modem may tell of a SIM change again and again. */
     SIM_GAP_MIN_MS = 2000,
     SIM_GAP_MAX_MS = 30000,
@@ -58,11 +57,9 @@ struct worker {
     struct journal *journal;
     struct broker *broker;
     struct bus *bus;
-    struct samples *samples;
+    struct sampler *sampler;
     int wake_fd;
     atomic_bool stopping, news;
-    /* telemetry.sample_s, which a reload may change. */
-    atomic_int sample_s;
     pthread_t thread;
     bool running;
 
@@ -96,7 +93,6 @@ struct worker {
     int64_t retry_at_ms, retry_pause_ms;
     /* Since when the SIM says busy, as it does for seconds after a reset; 0: it does not. */
     int64_t busy_since_ms;
-    int64_t sample_at_ms, sampled_ms;
     /* The next time that a SIM sign counts. */
     int64_t sim_at_ms, sim_gap_ms;
     /* Too large for a stack. */
@@ -165,6 +161,11 @@ static bool guest_turn(void *ctx)
     return !atomic_load(&worker->stopping);
 }
 
+static bool one_waits(void *ctx)
+{
+    return operations_one_waits(((struct worker *)ctx)->operations);
+}
+
 static void on_modem_event(void *ctx, enum modem_event event)
 {
     struct worker *worker = ctx;
@@ -212,7 +213,7 @@ static void open_modem(struct worker *worker)
     worker->retry_pause_ms = RETRY_MIN_MS;
     worker->retry_at_ms = 0;
     worker->busy_since_ms = 0;
-    worker->sample_at_ms = 0;
+    sampler_want(worker->sampler);
     worker->sim_sign = false;
     worker->other_card = true;
     note_modem(worker);
@@ -238,6 +239,7 @@ static void notice_gone(struct worker *worker)
     worker->reopen_pause_ms = REOPEN_MIN_MS;
     /* What the network was like says nothing once nobody looks. */
     worker->view.now.has_connectivity = false;
+    sampler_interrupt(worker->sampler);
     set_trouble(worker, MODEM_ABSENT, &gone);
 }
 
@@ -413,7 +415,7 @@ static void look_after_context(struct worker *worker, const struct connectivity 
     else if (changed)
         log_info("APN was set", LOG_ID("iccid", reading->iccid.text));
     if (changed)
-        worker->sample_at_ms = 0;
+        sampler_want(worker->sampler);
 }
 
 static void read_connectivity(struct worker *worker)
@@ -421,9 +423,12 @@ static void read_connectivity(struct worker *worker)
     struct connectivity reading = { 0 };
     struct error e = modem_read_connectivity(worker->modem, &reading);
 
-    worker->sampled_ms = clock_now_ms();
-    worker->sample_at_ms = worker->sampled_ms + 1000 * (int64_t)atomic_load(&worker->sample_s);
+    /* An operation goes first: it is still due. */
+    if (e.code == ERROR_SWITCH_IN_PROGRESS)
+        return;
+    sampler_tried(worker->sampler, clock_now_ms());
     if (!e.code) {
+        sampler_put(worker->sampler, &reading);
         if (worker->view.now.has_connectivity && moved(&worker->view.now.connectivity, &reading) &&
             worker->view.now.has_list)
             view_drop_list(&worker->view, "external");
@@ -432,7 +437,6 @@ static void read_connectivity(struct worker *worker)
         look_after_rescue(worker, &reading);
         look_after_context(worker, &reading);
         view_publish(&worker->view);
-        samples_add(worker->samples, &reading);
         bus_publish(worker->bus, BUS_CONNECTIVITY, NULL);
     } else if (!modem_is_open(worker->modem)) {
         notice_gone(worker);
@@ -454,7 +458,7 @@ static bool try_rescue(struct worker *worker)
     if (!now->has_list || rescue_next_ms(&worker->rescue, register_ms(worker)) > clock_now_ms())
         return false;
     /* The one in use may have come back since the last look. */
-    if (clock_now_ms() - worker->sampled_ms > RESCUE_LOOK_MS) {
+    if (clock_now_ms() - sampler_tried_ms(worker->sampler) > RESCUE_LOOK_MS) {
         read_connectivity(worker);
         return true;
     }
@@ -534,12 +538,13 @@ static void read_at_rest(void *ctx)
     if (worker->listed_before_rest) {
         worker->listed_before_rest = false;
         worker->view.now.has_connectivity = false;
-        worker->retry_at_ms = worker->sample_at_ms = 0;
+        worker->retry_at_ms = 0;
+        sampler_want(worker->sampler);
         view_drop_list(&worker->view, "operation");
     }
     if (!worker->view.now.has_list && worker->retry_at_ms <= now_ms)
         read_card(worker, READ_PROFILES);
-    else if (worker->sample_at_ms <= now_ms)
+    else if (sampler_is_due(worker->sampler, now_ms))
         read_connectivity(worker);
 }
 
@@ -548,6 +553,7 @@ static void run_switch(struct worker *worker, const struct operation *op,
                        const struct intent *intent)
 {
     const struct switch_tools tools = { .config = worker->config,
+                                        .live = sampler_config(worker->sampler),
                                         .modem = worker->modem,
                                         .card = worker->card,
                                         .operations = worker->operations,
@@ -560,13 +566,14 @@ static void run_switch(struct worker *worker, const struct operation *op,
     struct switch_outcome *outcome = &worker->outcome;
 
     worker->switching = worker->view.now.switching = worker->listed_before_rest = true;
+    sampler_interrupt(worker->sampler);
     view_publish(&worker->view);
     answer_from_snapshot(worker);
     switch_run(&tools, op, intent, outcome);
     worker->switching = worker->view.now.switching = false;
     worker->sim_sign = false;
     take_outcome(worker, outcome);
-    worker->sample_at_ms = 0;
+    sampler_want(worker->sampler);
     if (outcome->interrupted)
         return;
     if (outcome->end.has_now)
@@ -624,9 +631,8 @@ static int64_t sooner(int64_t a, int64_t b)
 /* What the modem told by itself, outside of a switch. */
 static void take_signs(struct worker *worker, int64_t now_ms)
 {
-    /* A modem may tell of every change of a weak signal: one reading for all that come together. */
-    if (worker->signs.hint && worker->sample_at_ms > now_ms)
-        worker->sample_at_ms = sooner(worker->sample_at_ms, worker->sampled_ms + HINT_GAP_MS);
+    if (worker->signs.hint)
+        sampler_hint(worker->sampler);
     worker->signs = (struct switch_signs){ 0 };
     if (!worker->sim_sign || worker->sim_at_ms > now_ms)
         return;
@@ -640,7 +646,7 @@ static void take_signs(struct worker *worker, int64_t now_ms)
     view_drop_list(&worker->view, "external");
     bus_publish(worker->bus, BUS_SIM, NULL);
     worker->retry_at_ms = 0;
-    worker->sample_at_ms = 0;
+    sampler_want(worker->sampler);
 }
 
 /* Something to do with an open modem; false: nothing now, `*ret_until_ms` says when at the latest. */
@@ -648,7 +654,7 @@ static bool work(struct worker *worker, int64_t *ret_until_ms)
 {
     int64_t now_ms = clock_now_ms();
     struct operation op;
-    int64_t expiry_ms;
+    int64_t expiry_ms, sample_ms;
     unsigned wanted;
     bool card_wanted;
 
@@ -668,11 +674,14 @@ static bool work(struct worker *worker, int64_t *ret_until_ms)
         read_card(worker, wanted & WANTS_CARD);
         return true;
     }
-    if (wanted & READ_CONNECTIVITY || worker->sample_at_ms <= now_ms) {
+    sample_ms = sampler_work(
+        worker->sampler, worker->view.now.has_connectivity ? &worker->view.now.connectivity : NULL,
+        now_ms);
+    if (wanted & READ_CONNECTIVITY || sampler_is_due(worker->sampler, now_ms)) {
         read_connectivity(worker);
         return true;
     }
-    *ret_until_ms = sooner(worker->sample_at_ms, reads_deadline_ms(worker->reads));
+    *ret_until_ms = sooner(sample_ms, reads_deadline_ms(worker->reads));
     if (worker->view.now.has_list)
         *ret_until_ms = sooner(*ret_until_ms, rescue_next_ms(&worker->rescue, register_ms(worker)));
     if (card_wanted)
@@ -772,6 +781,8 @@ static struct modem *make_modem(struct worker *worker)
                    .deadline_ms = guest_deadline,
                    .turn = guest_turn,
                    .ctx = worker },
+        .gives_way = one_waits,
+        .way_ctx = worker,
         .on_event = on_modem_event,
         .event_ctx = worker,
     };
@@ -822,7 +833,6 @@ static void take_parts_of_agent(struct worker *worker, const struct worker_parts
     worker->journal = parts->journal;
     worker->broker = parts->broker;
     worker->bus = parts->bus;
-    worker->samples = parts->samples;
 }
 
 struct worker *worker_new(const struct worker_parts *parts)
@@ -835,10 +845,10 @@ struct worker *worker_new(const struct worker_parts *parts)
     worker->reopen_pause_ms = REOPEN_MIN_MS;
     worker->retry_pause_ms = RETRY_MIN_MS;
     worker->first_open = true;
-    atomic_init(&worker->sample_s, parts->config->telemetry.sample_s);
     view_init(&worker->view, parts->state, parts->bus);
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (worker->wake_fd >= 0)
+    worker->sampler = sampler_new(parts->config, parts->samples);
+    if (worker->wake_fd >= 0 && worker->sampler)
         worker->modem = make_modem(worker);
     if (worker->modem)
         worker->card = make_card(worker);
@@ -866,10 +876,10 @@ struct error worker_start(struct worker *worker)
     return ERROR_OK;
 }
 
-void worker_reload(struct worker *worker, const struct config *config)
+void worker_reload(struct worker *worker, struct config *config)
 {
-    atomic_store(&worker->sample_s, config->telemetry.sample_s);
     set_limits(worker, config);
+    sampler_reload(worker->sampler, config);
     wake(worker);
 }
 
@@ -890,6 +900,7 @@ void worker_free(struct worker *worker)
 {
     if (!worker)
         return;
+    sampler_free(worker->sampler);
     card_free(worker->card);
     modem_free(worker->modem);
     if (worker->wake_fd >= 0)

@@ -31,9 +31,9 @@ struct worker_parts {
  * no memory or no descriptor. */
 struct worker *worker_new(const struct worker_parts *parts);
 MUST_CHECK struct error worker_start(struct worker *worker);
-/* Takes over what a reload may change (telemetry.sample_s, from the next reading on, and the limits of
- * switches); borrows `config`. Any thread. */
-void worker_reload(struct worker *worker, const struct config *config);
+/* Takes `config`: its limits of switches are in force at once, its telemetry and probes once no switch
+ * runs. Any thread. */
+void worker_reload(struct worker *worker, struct config *config);
 /* Ends the thread: what is on the wire gets at most 4 s, the card's channel is closed, an operation that
  * waits or runs stays so in the journal and goes on at the next start, all readers are answered
  * ERROR_SHUTTING_DOWN. */

@@ -116,7 +116,12 @@ static void wire(void)
     all.operations = operations_new(all.bus, all.state, all.temp.journal);
     reads_set_wake(all.reads, post, &all.read_came);
     operations_set_wake(all.operations, post, &all.operation_came);
-    all.api = api_new(&all.config, all.state, all.operations, all.temp.journal, all.bus, all.reads);
+    all.api = api_new(&(struct api_parts){ .config = &all.config,
+                                           .state = all.state,
+                                           .operations = all.operations,
+                                           .journal = all.temp.journal,
+                                           .bus = all.bus,
+                                           .reads = all.reads });
     assert_non_null(all.api);
 }
 

@@ -95,6 +95,49 @@ static void busy_is_no_refusal(void **state)
     scripted_done(&modem);
 }
 
+static void cesq_that_knows_nothing(void **state)
+{
+    static const struct scripted_step steps[] = {
+        { "AT+CESQ", "+CESQ: 99,99,255,255,255,255" OK },
+        { "AT+CSQ", "+CSQ: 20,99" OK },
+        { "AT+CESQ", "+CESQ: 99,99,255,255,20,60" OK },
+    };
+    struct connectivity c = { 0 };
+
+    (void)state;
+    begin(steps, ARRAY_LEN(steps), quirks_find("", ""));
+    assert_ok(network_read_signal(&network, &c));
+    assert_float_equal(c.signal.rssi_dbm.value, -73, 0.01);
+    assert_ok(network_read_signal(&network, &c));
+    assert_false(c.signal.rssi_dbm.known);
+    assert_true(c.signal.rsrp_dbm.known);
+    scripted_done(&modem);
+}
+
+static bool waits_after_one(void *ctx)
+{
+    return ++*(int *)ctx > 1;
+}
+
+static void gives_way_between_two_commands(void **state)
+{
+    static const struct scripted_step steps[] = {
+        { "AT+C5GREG?", "+C5GREG: 0,0" OK },
+    };
+    struct connectivity c = { .registration = REGISTRATION_HOME };
+    int asked = 0;
+
+    (void)state;
+    begin(steps, ARRAY_LEN(steps), quirks_find("", ""));
+    network.gives_way = waits_after_one;
+    network.way_ctx = &asked;
+    struct error e = network_read_registration(&network, &c);
+    assert_int_equal(e.code, ERROR_SWITCH_IN_PROGRESS);
+    assert_true(network_is_fatal(&e));
+    assert_int_equal(c.registration, REGISTRATION_HOME);
+    scripted_done(&modem);
+}
+
 static void the_vendors_sinr(void **state)
 {
     static const struct scripted_step steps[] = {
@@ -316,6 +359,8 @@ int main(void)
         cmocka_unit_test(registrations_in_order),
         cmocka_unit_test(what_is_refused_is_asked_once),
         cmocka_unit_test(busy_is_no_refusal),
+        cmocka_unit_test(cesq_that_knows_nothing),
+        cmocka_unit_test(gives_way_between_two_commands),
         cmocka_unit_test(the_vendors_sinr),
         cmocka_unit_test(operator_and_data),
         cmocka_unit_test(the_iccid_in_use),

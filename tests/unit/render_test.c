@@ -85,6 +85,14 @@ static const struct {
       "\"operator\":\"26201\",\"technology\":\"LTE\",\"signal\":{\"rsrp_dbm\":-97,\"rsrq_db\":-10.5,"
       "\"sinr_db\":0},\"data\":{\"attached\":true,\"addresses\":[\"10.0.0.1\",\"2001:db8::1\"]},"
       "\"quality\":{},\"iccid\":\"8949001312170061988\"}" },
+    { "denied, with its cause", { .registration = REGISTRATION_DENIED, .reject_cause = 15, .imsi_hash = "0123456789abcdef" },
+      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"registration\":\"denied\",\"reject_cause\":15,\"signal\":{},"
+      "\"data\":{},\"quality\":{},\"imsi_hash\":\"0123456789abcdef\"}" },
+    { "denied, nobody says why", { .registration = REGISTRATION_DENIED, .reject_cause = -1 },
+      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"registration\":\"denied\",\"signal\":{},\"data\":{},\"quality\":{}}" },
+    { "quality", { .quality = { { true, 50 }, { true, 112 }, true, INT64_C(5000000000), 0 } },
+      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"signal\":{},\"data\":{},\"quality\":{\"loss_pct\":50,\"rtt_ms\":112,"
+      "\"rx_bytes\":5000000000,\"tx_bytes\":0}}" },
     { "3G at home",
       { .registration = REGISTRATION_HOME, .technology = TECHNOLOGY_3G,
         .signal = { .rssi_dbm = { true, -71 }, .rscp_dbm = { true, -80 }, .ecno_db = { true, -6 } } },

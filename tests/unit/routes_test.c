@@ -8,6 +8,7 @@
 #include "agent/operation/operations.h"
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
+#include "agent/state/samples.h"
 #include "agent/state/snapshot.h"
 #include "api/proofs.h"
 #include "config/config.h"
@@ -49,6 +50,9 @@ static void add_profile(const char *iccid, bool enabled)
     row->class = -1;
 }
 
+/* 2026-11-23T20:01:29Z */
+static const struct connectivity sampled = { .at_utc_ms = INT64_C(1795464089000) };
+
 static int set_up(void **state)
 {
     (void)state;
@@ -66,6 +70,8 @@ static int set_up(void **state)
     temp_journal_init(&all.temp);
     all.routes.journal = all.temp.journal;
     all.routes.operations = operations_new(all.bus, all.state, all.temp.journal);
+    all.routes.samples = samples_new();
+    samples_add(all.routes.samples, &sampled);
     all.routes.proofs = proofs_new(all.routes.journal);
     all.now.modem = MODEM_READY;
     all.now.has_eid = all.now.has_list = all.now.has_connectivity = true;
@@ -83,6 +89,7 @@ static int tear_down(void **state)
 {
     (void)state;
     proofs_free(all.routes.proofs);
+    samples_free(all.routes.samples);
     operations_free(all.routes.operations);
     temp_journal_done(&all.temp);
     state_free(all.state);
@@ -164,7 +171,9 @@ static const struct {
     { "another AID", "GET", "/v1/profiles/A0000005591010FFFFFFFF8900001000", .role = ROLE_VIEWER, .status = 404, .has = "\"profile-not-found\"" },
     { "no ref", "GET", "/v1/profiles/home", .role = ROLE_VIEWER, .status = 400, .has = "\"field\":\"ref\"" },
     { "reading", "GET", "/v1/connectivity", .role = ROLE_VIEWER, .status = 200, .has = "\"signal\":{}" },
-    { "samples", "GET", "/v1/connectivity?since=2026-11-23T20:01:29Z", .role = ROLE_VIEWER, .status = 400, .has = "\"field\":\"since\"" },
+    { "samples", "GET", "/v1/connectivity?since=2026-11-23T20:01:29Z", .role = ROLE_VIEWER, .status = 200, .has = "\"samples\":[{\"at\":\"2026-11-23T20:01:29.000Z\"" },
+    { "samples since later", "GET", "/v1/connectivity?since=2026-11-23T20:01:29.001Z", .role = ROLE_VIEWER, .status = 200, .has = "\"samples\":[]" },
+    { "samples since no time", "GET", "/v1/connectivity?since=yesterday", .role = ROLE_VIEWER, .status = 400, .has = "\"field\":\"since\"" },
     { "steering", "GET", "/v1/steering", .role = ROLE_VIEWER, .status = 200, .has = "{\"mode\":\"off\"}" },
     { "info", "GET", "/v1/info", .role = ROLE_VIEWER, .status = 200, .has = "\"device_id\":\"gw-1\"" },
     { "no operations", "GET", "/v1/operations", .role = ROLE_VIEWER, .status = 200, .has = "{\"operations\":[]}" },

@@ -825,6 +825,7 @@ static void run_once(const struct config *config, const struct intent *interrupt
                      struct world_end *ret)
 {
     const struct switch_tools tools = { .config = config,
+                                        .live = config,
                                         .operations = world.ops,
                                         .journal = world.temp.journal,
                                         .broker = world.broker,
