@@ -136,6 +136,9 @@ static bool look(struct prober *prober, int64_t now_ms)
         prober->due_ms = now_ms + prober->look_ms;
         return false;
     }
+    /* How it was before it changed says nothing of how it is. */
+    if (prober->failing != (state == PROBE_FAILED))
+        forget(prober);
     count(prober);
     return conclude(prober, state == PROBE_FAILED, now_ms);
 }

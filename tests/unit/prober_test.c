@@ -141,8 +141,17 @@ static void faster_while_it_fails(void **state)
     go_to_next();
     assert_true(play_round());
     assert_int_equal(prober_next_ms(all.prober, true), all.now_ms + INTERVAL_MS);
-    /* Both rounds: three of four. */
-    assert_quality(75, true);
+    /* How it was before it came back does not count. */
+    assert_quality(50, true);
+    shut(0);
+    all.fds[1] = open_peer(all.targets[1].port, &port);
+    go_to_next();
+    assert_false(play_round());
+    all.fds[0] = open_peer(all.targets[0].port, &port);
+    go_to_next();
+    assert_false(play_round());
+    /* Both rounds: one of four. */
+    assert_quality(25, true);
 }
 
 static void what_was_taken_holds_until_the_next_round(void **state)
