@@ -188,6 +188,14 @@ static void take_traffic(struct prober *prober, struct quality *ret)
         prober->taken = now;
 }
 
+/* To the nearest whole number, half up. */
+static struct level share(int64_t part, int64_t of)
+{
+    const int64_t whole = (2 * part + of) / (2 * of);
+
+    return (struct level){ true, (double)whole };
+}
+
 /* What the rounds since the last time say becomes what holds. */
 static void sum_up(struct prober *prober)
 {
@@ -195,10 +203,10 @@ static void sum_up(struct prober *prober)
 
     if (asked == 0)
         return;
-    prober->loss_pct = (struct level){ true, (100 * prober->lost + asked / 2) / asked };
+    prober->loss_pct = share(100 * (int64_t)prober->lost, asked);
     prober->rtt_ms = (struct level){ 0 };
     if (ok > 0)
-        prober->rtt_ms = (struct level){ true, (double)((prober->rtt_sum_ms + ok / 2) / ok) };
+        prober->rtt_ms = share(prober->rtt_sum_ms, ok);
     prober->asked = prober->lost = 0;
     prober->rtt_sum_ms = 0;
 }
