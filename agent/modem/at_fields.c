@@ -81,6 +81,46 @@ int at_fields_number(const struct at_fields *fields, size_t i, int max)
     return value <= max ? value : -1;
 }
 
+/* Digits from text[*at] on, as a whole number; *at is then behind them. False: none, or over 9. */
+static bool take_digits(const char *text, size_t len, size_t *at, double *ret)
+{
+    size_t start = *at;
+
+    *ret = 0;
+    for (; *at < len && text[*at] >= '0' && text[*at] <= '9'; ++*at)
+        *ret = *ret * 10 + (text[*at] - '0');
+    return *at > start && *at - start <= 9;
+}
+
+bool at_fields_decimal(const struct at_fields *fields, size_t i, double *ret)
+{
+    double value = 0;
+    double fraction = 0;
+    size_t at = 0;
+
+    if (i >= fields->count)
+        return false;
+    const char *text = fields->items[i].at;
+    size_t len = fields->items[i].len;
+    bool negative = len > 0 && text[0] == '-';
+    if (len > 0 && (text[0] == '-' || text[0] == '+'))
+        at++;
+    if (!take_digits(text, len, &at, &value))
+        return false;
+    if (at < len && text[at] == '.') {
+        size_t point = at++;
+        if (!take_digits(text, len, &at, &fraction))
+            return false;
+        for (size_t k = point + 1; k < at; k++)
+            fraction /= 10;
+        value += fraction;
+    }
+    if (at < len)
+        return false;
+    *ret = negative ? -value : value;
+    return true;
+}
+
 bool at_fields_text(const struct at_fields *fields, size_t i, char *ret, size_t size)
 {
     size_t len = i < fields->count ? fields->items[i].len : 0;

@@ -26,6 +26,9 @@ bool at_fields_split(const char *line, const char *prefix, struct at_fields *ret
 bool at_fields_split_bare(const char *line, const char *prefix, struct at_fields *ret);
 /* A decimal number without quotes or in them; -1: no such field, empty, not a number, over `max`. */
 int at_fields_number(const struct at_fields *fields, size_t i, int max);
+/* A decimal number with a sign or without, whole or with a fraction ("-12", "+3.5"), at most 9 digits on
+ * either side of the point. False: it is none, and *ret is as before. */
+bool at_fields_decimal(const struct at_fields *fields, size_t i, double *ret);
 /* Copies the field; "" when there is none. False: it does not fit, and nothing is written. */
 bool at_fields_text(const struct at_fields *fields, size_t i, char *ret, size_t size);
 bool at_has_prefix(const char *line, const char *prefix);

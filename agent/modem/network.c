@@ -186,28 +186,31 @@ struct error network_read_operator(struct network *network, struct connectivity 
 
 /* --- signal --- */
 
+/* Lines without a prefix: whatever else comes meanwhile begins with a letter or a sign. */
+static enum chat_match match_bare_fields(const char *line)
+{
+    return line[0] >= '0' && line[0] <= '9' ? CHAT_TAKE : CHAT_APART;
+}
+
+/* An answer without such a line is fine: many modems leave it out on 2G and 3G, and without service. */
 static struct error read_sinr(struct network *network, struct signal_reading *ret)
 {
-    const struct quirk_sinr *sinr = &network->quirk->sinr;
+    const struct sinr_source *source = &network->quirk->sinr;
     const struct chat_answer *answer = NULL;
-    struct at_fields fields;
-    char word[16];
 
-    if (!sinr->command || ret->sinr_db.known || network->refused & NETWORK_SINR)
+    if (!source->command || ret->sinr_db.known || network->refused & NETWORK_SINR)
         return ERROR_OK;
-    struct error e = ask_line(network, sinr->command, sinr->prefix, &answer);
+    struct error e =
+        ask(network,
+            (struct chat_command){ .text = source->command,
+                                   .prefix = source->prefix,
+                                   .match = source->prefix ? NULL : match_bare_fields },
+            PLAIN_MS, &answer);
     if (at_is_refusal(&e))
         network->refused |= NETWORK_SINR;
     if (e.code)
         return only_fatal(network, e);
-    if (!at_fields_split(answer->lines[0], sinr->prefix, &fields))
-        return ERROR_OK;
-    if (sinr->word && (!at_fields_text(&fields, sinr->word_at, word, sizeof word) ||
-                       strcmp(word, sinr->word) != 0))
-        return ERROR_OK;
-    int value = at_fields_number(&fields, sinr->value_at, 1000);
-    if (value >= 0)
-        ret->sinr_db = (struct level){ true, sinr->first + value * sinr->step };
+    ret->sinr_db.known = sinr_parse(source, answer->lines, answer->count, &ret->sinr_db.value);
     return ERROR_OK;
 }
 

@@ -3,23 +3,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent/modem/sinr.h"
+
 /* What single makes of modems want differently. A quirk is data: a row here, never an `if` in the
  * middle of the code. Only what public documentation says; an empty field: nothing known. */
 
 enum { QUIRK_COMMANDS_MAX = 4, QUIRK_ICCID_MAX = 4, QUIRK_MODELS_MAX = 4 };
-
-/* Where in a vendor's line the SINR stands. */
-struct quirk_sinr {
-    /* NULL: none known. */
-    const char *command;
-    const char *prefix;
-    /* The line's field that has to be `word` (NULL: any), and the field of the value. */
-    size_t word_at;
-    const char *word;
-    size_t value_at;
-    /* dB = first + n * step. */
-    double first, step;
-};
 
 struct quirk {
     /* A pattern within CGMI, "" fits all, and patterns within CGMM, one of which has to fit, none fits
@@ -30,7 +19,7 @@ struct quirk {
     const char *init[QUIRK_COMMANDS_MAX];
     /* Which commands read the ICCID in use, in this order. */
     const char *iccid[QUIRK_ICCID_MAX];
-    struct quirk_sinr sinr;
+    struct sinr_source sinr;
     /* How unsolicited lines that tell of a SIM change begin. */
     const char *sim_lines[QUIRK_COMMANDS_MAX];
     const char *after_switch[QUIRK_COMMANDS_MAX];

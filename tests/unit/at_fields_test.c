@@ -57,6 +57,38 @@ static void numbers_have_bounds(void **state)
     assert_string_equal(text, "ab");
 }
 
+static const struct {
+    const char *field;
+    bool ok;
+    double value;
+} decimals[] = {
+    // clang-format off
+    { "0", true, 0 }, { "12", true, 12 }, { "-12", true, -12 }, { "+3", true, 3 }, { "-0", true, 0 },
+    { "12.4", true, 12.4 }, { "-2.05", true, -2.05 }, { "\"-089.10\"", true, -89.1 },
+    { "999999999", true, 999999999 }, { "-0.000000001", true, -0.000000001 },
+    { "1000000000", false, 0 }, { "0.0000000001", false, 0 }, { "", false, 0 }, { "-", false, 0 },
+    { "+-1", false, 0 }, { ".5", false, 0 }, { "5.", false, 0 }, { "1.2.3", false, 0 }, { "1e3", false, 0 },
+    { "0x10", false, 0 }, { "nan", false, 0 }, { "inf", false, 0 }, { "1 2", false, 0 }, { "---", false, 0 },
+}; // clang-format on
+
+static void decimals_have_a_sign_and_a_fraction(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(decimals); i++) {
+        struct at_fields fields;
+        char line[64];
+        double value = 77;
+
+        print_message("%s\n", decimals[i].field);
+        (void)snprintf(line, sizeof line, "+X: 1,%s,2", decimals[i].field);
+        assert_true(at_fields_split(line, "+X", &fields));
+        assert_int_equal(at_fields_decimal(&fields, 1, &value), decimals[i].ok);
+        double off = value - (decimals[i].ok ? decimals[i].value : 77);
+        assert_true(off < 1e-12 && off > -1e-12);
+        assert_false(at_fields_decimal(&fields, 3, &value));
+    }
+}
+
 /* Every parser, on lines that begin well and go on as they like: a value or none, and nothing else. */
 static void noise_breaks_nothing(void **state)
 {
@@ -116,6 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(lines_become_fields),
                                         cmocka_unit_test(numbers_have_bounds),
+                                        cmocka_unit_test(decimals_have_a_sign_and_a_fraction),
                                         cmocka_unit_test(noise_breaks_nothing) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,6 +145,8 @@ static void the_vendors_sinr(void **state)
         { "AT+QCSQ", "+QCSQ: \"LTE\",-60,-81,160,-10" OK },
         { "AT+CESQ", "+CESQ: 99,99,30,20,255,255" OK },
         { "AT+QCSQ", "+QCSQ: \"WCDMA\",-60,-81,-5" OK },
+        { "AT+CESQ", "+CESQ: 99,99,255,255,20,60" OK },
+        { "AT+QCSQ", "+QCSQ: \"LTE\",-60,-81,255,-10" OK },
     };
     struct connectivity c = { 0 };
 
@@ -157,6 +159,8 @@ static void the_vendors_sinr(void **state)
     assert_false(c.signal.sinr_db.known);
     assert_float_equal(c.signal.rscp_dbm.value, -91, 0.01);
     assert_float_equal(c.signal.ecno_db.value, -14.5, 0.01);
+    assert_ok(network_read_signal(&network, &c));
+    assert_false(c.signal.sinr_db.known);
     scripted_done(&modem);
 }
 
