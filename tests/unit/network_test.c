@@ -164,6 +164,85 @@ static void the_vendors_sinr(void **state)
     scripted_done(&modem);
 }
 
+#define CESQ_LTE                                                                                   \
+    {                                                                                              \
+        "AT+CESQ", "+CESQ: 99,99,255,255,20,60" OK                                                 \
+    }
+
+/* A page of labels, of which one line counts; without it the SINR is unknown, and the dialogue is not
+ * out of step. As the EM7455 has it. */
+static void the_sinr_on_a_page(void **state)
+{
+    static const struct scripted_step steps[] = {
+        CESQ_LTE,
+        { "AT!GSTATUS?", "!GSTATUS: \r\nCurrent Time:  22016\t\tTemperature: 40\r\n"
+                         "System mode:   LTE        \tPS state:    Attached     \r\n\r\n"
+                         "PCC RxM RSSI:  -45\t\tRSRP (dBm):  -81\r\n"
+                         "RSRQ (dB):     -14.0\t\tCell ID:     0A14666A (169106666)\r\n"
+                         "SINR (dB):     23.8\r\n" OK },
+        { "AT+CESQ", "+CESQ: 99,99,30,20,255,255" OK },
+        { "AT!GSTATUS?", "!GSTATUS: \r\nSystem mode:   WCDMA     \tPS state:    Attached\r\n" OK },
+        CESQ_LTE,
+        { "AT!GSTATUS?", NO },
+        CESQ_LTE,
+    };
+    struct connectivity c = { 0 };
+
+    (void)state;
+    begin(steps, ARRAY_LEN(steps), quirks_find("Sierra Wireless, Incorporated", "EM7455"));
+    assert_ok(network_read_signal(&network, &c));
+    assert_float_equal(c.signal.sinr_db.value, 23.8, 0.01);
+    for (int i = 0; i < 3; i++) {
+        assert_ok(network_read_signal(&network, &c));
+        assert_false(c.signal.sinr_db.known);
+    }
+    assert_int_equal(chat.counters.mismatched, 0);
+    scripted_done(&modem);
+}
+
+/* Lines without a prefix; what comes meanwhile is none of them. */
+static void the_sinr_in_bare_lines(void **state)
+{
+    static const struct scripted_step steps[] = {
+        CESQ_LTE,
+        { "AT+GTCCINFO?", "+GTCCINFO:\r\nLTE service cell:\r\n+CSQ: 1,4\r\n"
+                          "1,4,460,11,4580,8048A97,994,129,105,50,-4,45,45,10\r\n"
+                          "LTE neighbor cell:\r\n2,4,,,,,994,F4,,38,38,0\r\n" OK },
+        CESQ_LTE,
+        { "AT+GTCCINFO?", "+GTCCINFO:\r\n" OK },
+    };
+    struct connectivity c = { 0 };
+
+    (void)state;
+    begin(steps, ARRAY_LEN(steps), quirks_find("Fibocom Wireless Inc.", "FM160-CN"));
+    assert_ok(network_read_signal(&network, &c));
+    assert_float_equal(c.signal.sinr_db.value, -2, 0.01);
+    assert_string_equal(modem.unsolicited[2], "+CSQ: 1,4");
+    assert_ok(network_read_signal(&network, &c));
+    assert_false(c.signal.sinr_db.known);
+    assert_int_equal(chat.counters.mismatched, 0);
+    scripted_done(&modem);
+}
+
+/* On NR CESQ has it, and the maker's command is not sent. */
+static void no_vendors_sinr_where_cesq_has_it(void **state)
+{
+    static const struct scripted_step steps[] = {
+        { "AT+CESQ", "+CESQ: 99,99,255,255,255,255,65,70,77" OK },
+        CESQ_LTE,
+        { "AT+QSINR", "+QSINR: -3,-7,-1,-2,LTE" OK },
+    };
+    struct connectivity c = { 0 };
+
+    (void)state;
+    begin(steps, ARRAY_LEN(steps), quirks_find("Quectel", "RM500Q-GL"));
+    assert_ok(network_read_signal(&network, &c));
+    assert_float_equal(c.signal.sinr_db.value, 15, 0.01);
+    assert_ok(network_read_signal(&network, &c));
+    assert_float_equal(c.signal.sinr_db.value, -3, 0.01);
+    scripted_done(&modem);
+}
+
 static void operator_and_data(void **state)
 {
     static const struct scripted_step steps[] = {
@@ -366,6 +445,9 @@ int main(void)
         cmocka_unit_test(cesq_that_knows_nothing),
         cmocka_unit_test(gives_way_between_two_commands),
         cmocka_unit_test(the_vendors_sinr),
+        cmocka_unit_test(the_sinr_on_a_page),
+        cmocka_unit_test(the_sinr_in_bare_lines),
+        cmocka_unit_test(no_vendors_sinr_where_cesq_has_it),
         cmocka_unit_test(operator_and_data),
         cmocka_unit_test(the_iccid_in_use),
         cmocka_unit_test(the_imsi_stays_here),
