@@ -80,6 +80,41 @@ def test_kind(lab, scenario, overrides):
         wait_until(lambda: not sim.state()["card"]["channels"], what="all channels closed")
 
 
+# One of each row that reads the SINR of LTE by a command of the maker's own.
+MAKERS = [
+    ("Quectel", "EC25"),
+    ("Quectel", "BG95-M3"),
+    ("Quectel", "RM500Q-GL"),
+    ("SIMCOM_Ltd", "SIMCOM_SIM7080G"),
+    ("Sierra Wireless, Incorporated", "EM7455"),
+    ("Fibocom Wireless Inc.", "L850-GL"),
+    ("Fibocom Wireless Inc.", "FM350-GL"),
+]
+
+
+def signal_of(agent):
+    headers = {"Cache-Control": "no-cache"}
+    return agent.http("GET", "/v1/connectivity", headers)[2].get("signal", {})
+
+
+@pytest.mark.parametrize("manufacturer, model", MAKERS, ids=[m[1] for m in MAKERS])
+def test_the_makers_sinr(lab, manufacturer, model):
+    sim = lab.sim(
+        None,
+        {
+            "modem.manufacturer": manufacturer,
+            "modem.model": model,
+            "card.profiles.0.network.sinr": -4,
+        },
+    )
+    agent = lab.agent(sim)
+    agent.wait_ready()
+    wait_until(lambda: "rsrp_dbm" in signal_of(agent), what="a reading of the signal")
+    signal = signal_of(agent)
+    assert (signal["rsrp_dbm"], signal.get("sinr_db")) == (-95, -4)
+    sim.check()
+
+
 def test_a_consumer_euicc_by_its_isd_r(lab):
     sim = lab.sim("isdr.json")
     agent = lab.agent(sim, config={"card.aid": "A0000005591010FFFFFFFF8900000100"})

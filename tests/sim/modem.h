@@ -116,6 +116,16 @@ int modem_sim_lock_cme(const struct sim *sim);
 void modem_tell_registration(struct sim *sim);
 const char *modem_apn(const struct sim *sim);
 
+/* modem_signal.c */
+int at_cesq(struct sim *sim, enum at_kind kind, const char *args);
+int at_csq(struct sim *sim, enum at_kind kind, const char *args);
+int at_qcsq(struct sim *sim, enum at_kind kind, const char *args);
+int at_qsinr(struct sim *sim, enum at_kind kind, const char *args);
+int at_cpsi(struct sim *sim, enum at_kind kind, const char *args);
+int at_gstatus(struct sim *sim, enum at_kind kind, const char *args);
+int at_xcesq(struct sim *sim, enum at_kind kind, const char *args);
+int at_gtccinfo(struct sim *sim, enum at_kind kind, const char *args);
+
 /* modem_sim.c */
 int modem_sim_refusal(const struct sim *sim);
 int at_csim(struct sim *sim, enum at_kind kind, const char *args);

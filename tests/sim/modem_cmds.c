@@ -254,68 +254,6 @@ static int at_c5greg(struct sim *sim, enum at_kind kind, const char *args)
                         nr_stat(sim));
 }
 
-/* A level in steps of 27.007, `unknown` when there is none. */
-static int steps(int value, double offset, double scale, int max, int unknown)
-{
-    double n = (value + offset) * scale;
-
-    if (value == UNKNOWN)
-        return unknown;
-    return n < 0 ? 0 : n > max ? max : (int)n;
-}
-
-static int at_cesq(struct sim *sim, enum at_kind kind, const char *args)
-{
-    const struct network_scn *w = net_registered(sim) ? sim->net.network : NULL;
-    int act = w ? w->act : -1;
-    bool gsm = act == 0 || act == 1 || act == 3 || act == 8,
-         lte = act == 7 || act == 9 || act == 10;
-
-    (void)args;
-    if (!sim->scn.modem.cesq || kind != AT_EXEC)
-        return ANS_ERROR;
-    if (act >= 11)
-        modem_line(sim, "+CESQ: 99,99,255,255,255,255,%d,%d,%d", steps(w->rsrq, 43.5, 2, 126, 255),
-                   steps(w->rsrp, 157, 1, 126, 255), steps(w->sinr, 23.5, 2, 127, 255));
-    else if (lte)
-        modem_line(sim, "+CESQ: 99,99,255,255,%d,%d", steps(w->rsrq, 20, 2, 34, 255),
-                   steps(w->rsrp, 141, 1, 97, 255));
-    else if (gsm)
-        modem_line(sim, "+CESQ: %d,0,255,255,255,255", steps(w->rssi, 111, 1, 63, 99));
-    else if (w)
-        modem_line(sim, "+CESQ: 99,99,%d,255,255,255", steps(w->rssi, 121, 1, 96, 255));
-    else
-        modem_line(sim, "+CESQ: 99,99,255,255,255,255");
-    return ANS_OK;
-}
-
-static int at_csq(struct sim *sim, enum at_kind kind, const char *args)
-{
-    const struct network_scn *w = net_registered(sim) ? sim->net.network : NULL;
-
-    (void)args;
-    if (!sim->scn.modem.csq || kind != AT_EXEC)
-        return ANS_ERROR;
-    modem_line(sim, "+CSQ: %d,99", w ? steps(w->rssi, 113, 0.5, 31, 99) : 99);
-    return ANS_OK;
-}
-
-/* Quectel's own, the only place where LTE's SINR shows: steps of 0.2 dB from -20. */
-static int at_qcsq(struct sim *sim, enum at_kind kind, const char *args)
-{
-    const struct network_scn *w = net_registered(sim) ? sim->net.network : NULL;
-
-    (void)args;
-    if (kind != AT_EXEC || !text_has_prefix(sim->scn.modem.manufacturer, "Quectel"))
-        return ANS_ERROR;
-    if (!w)
-        modem_line(sim, "+QCSQ: \"NOSERVICE\"");
-    else
-        modem_line(sim, "+QCSQ: \"LTE\",%d,%d,%d,%d", w->rssi, w->rsrp,
-                   steps(w->sinr, 20, 5, 250, 255), w->rsrq);
-    return ANS_OK;
-}
-
 static int at_cgatt(struct sim *sim, enum at_kind kind, const char *args)
 {
     if (kind == AT_READ) {
@@ -412,24 +350,49 @@ static int at_cgpaddr(struct sim *sim, enum at_kind kind, const char *args)
 }
 
 const struct at_command at_commands[] = {
-    { "", at_plain, false },           { "E0", at_echo_off, false },
-    { "E1", at_echo_on, false },       { "I", at_ati, false },
-    { "Z", at_plain, false },          { "+CMEE", at_cmee, false },
-    { "+CFUN", at_cfun, false },       { "+CGMI", at_cgmi, false },
-    { "+CGMM", at_cgmm, false },       { "+CGMR", at_cgmr, false },
-    { "+CGSN", at_cgsn, false },       { "+COPS", at_cops, false },
-    { "+CREG", at_creg, false },       { "+CGREG", at_cgreg, false },
-    { "+CEREG", at_cereg, false },     { "+C5GREG", at_c5greg, false },
-    { "+CESQ", at_cesq, false },       { "+CSQ", at_csq, false },
-    { "+QCSQ", at_qcsq, false },       { "+CGATT", at_cgatt, false },
-    { "+CGDCONT", at_cgdcont, false }, { "+CGAUTH", at_cgauth, false },
-    { "+CGACT", at_cgact, false },     { "+CGPADDR", at_cgpaddr, false },
-    { "+CPIN", at_cpin, true },        { "+CIMI", at_cimi, true },
-    { "+CCID", at_ccid, true },        { "+QCCID", at_ccid, true },
-    { "+ICCID", at_ccid, true },       { "+CRSM", at_crsm, true },
-    { "+CSIM", at_csim, true },        { "+CCHO", at_ccho, true },
-    { "+CGLA", at_cgla, true },        { "+CCHC", at_cchc, true },
-    { "+QPOWD", at_reboot, false },    { "+CRESET", at_reboot, false },
-    { "#REBOOT", at_reboot, false },   { "!RESET", at_reboot, false },
-    { "+CPWROFF", at_reboot, false },  { 0 },
+    { "", at_plain, false },
+    { "E0", at_echo_off, false },
+    { "E1", at_echo_on, false },
+    { "I", at_ati, false },
+    { "Z", at_plain, false },
+    { "+CMEE", at_cmee, false },
+    { "+CFUN", at_cfun, false },
+    { "+CGMI", at_cgmi, false },
+    { "+CGMM", at_cgmm, false },
+    { "+CGMR", at_cgmr, false },
+    { "+CGSN", at_cgsn, false },
+    { "+COPS", at_cops, false },
+    { "+CREG", at_creg, false },
+    { "+CGREG", at_cgreg, false },
+    { "+CEREG", at_cereg, false },
+    { "+C5GREG", at_c5greg, false },
+    { "+CESQ", at_cesq, false },
+    { "+CSQ", at_csq, false },
+    { "+QCSQ", at_qcsq, false },
+    { "+QSINR", at_qsinr, false },
+    { "+CPSI", at_cpsi, false },
+    { "!GSTATUS", at_gstatus, false },
+    { "+XCESQ", at_xcesq, false },
+    { "+GTCCINFO", at_gtccinfo, false },
+    { "+CGATT", at_cgatt, false },
+    { "+CGDCONT", at_cgdcont, false },
+    { "+CGAUTH", at_cgauth, false },
+    { "+CGACT", at_cgact, false },
+    { "+CGPADDR", at_cgpaddr, false },
+    { "+CPIN", at_cpin, true },
+    { "+CIMI", at_cimi, true },
+    { "+CCID", at_ccid, true },
+    { "+QCCID", at_ccid, true },
+    { "+ICCID", at_ccid, true },
+    { "+CRSM", at_crsm, true },
+    { "+CSIM", at_csim, true },
+    { "+CCHO", at_ccho, true },
+    { "+CGLA", at_cgla, true },
+    { "+CCHC", at_cchc, true },
+    { "+QPOWD", at_reboot, false },
+    { "+CRESET", at_reboot, false },
+    { "#REBOOT", at_reboot, false },
+    { "!RESET", at_reboot, false },
+    { "+CPWROFF", at_reboot, false },
+    { 0 },
 };

@@ -103,7 +103,7 @@ static const struct key card_keys[] = {
 };
 
 static const struct key modem_keys[] = {
-    T(modem_scn, manufacturer, "SIMULATED", "+CGMI"),
+    T(modem_scn, manufacturer, "SIMULATED", "+CGMI; with Quectel, SIMCOM, Sierra or Fibocom that maker's own read-out of the signal is there"),
     T(modem_scn, model, "LPM-SIM", "+CGMM"),
     T(modem_scn, revision, "1.0", "+CGMR"),
     T(modem_scn, imei, "004999010640000", "+CGSN"),

@@ -599,6 +599,34 @@ def test_readings(start, network, command, line):
     assert sim.at(command)[0] == line
 
 
+# manufacturer, model, command, the line that tells -4 dB, and what tells that nothing is known
+SINR = [
+    ("Quectel", "EC25", "AT+QCSQ", '+QCSQ: "LTE",-67,-95,80,-10', '+QCSQ: "LTE",-67,-95,255,-10'),
+    ("Quectel", "RM500Q-GL", "AT+QSINR", "+QSINR: -4,-32768,-32768,-32768,LTE", "+QSINR: -32768,-32768,-32768,-32768,LTE"),
+    ("Sierra Wireless, Incorporated", "EM7455", "AT!GSTATUS?", "SINR (dB):     -4.0", None),
+    ("Fibocom Wireless Inc.", "L850-GL", "AT+XCESQ?", "+XCESQ: 0,99,99,255,255,20,46,-8", "+XCESQ: 0,99,99,255,255,20,46,255"),
+    ("Fibocom Wireless Inc.", "FM350-GL", "AT+GTCCINFO?", "1,4,262,01,1F00,79D903,672,1E4,103,100,-8,46,46,20", "1,4,262,01,1F00,79D903,672,1E4,103,100,255,46,46,20"),
+    ("SIMCOM_Ltd", "SIMCOM_SIM7080G", "AT+CPSI?",
+     "+CPSI: LTE CAT-M1,Online,262-01,0x1F00,7985411,257,EUTRAN-BAND20,6350,5,5,-10,-95,-67,8",
+     "+CPSI: LTE CAT-M1,Online,262-01,0x1F00,7985411,257,EUTRAN-BAND20,6350,5,5,-10,-95,-67,255"),
+]
+
+
+@pytest.mark.parametrize("manufacturer,model,command,line,unknown", SINR, ids=[s[1] for s in SINR])
+def test_the_makers_sinr(start, manufacturer, model, command, line, unknown):
+    for sinr, want in ((-4, line), (None, unknown)):
+        sim = start(
+            modem__manufacturer=manufacturer, modem__model=model,
+            card__profiles__0__network={"delay_ms": 0, "sinr": sinr},
+        )
+        sim.wait(registration="home")
+        answer = sim.at(command)
+        assert answer[-1] == "OK"
+        assert want in answer if want else not [a for a in answer if "SINR" in a]
+    sim = start()
+    assert sim.at(command) == ["ERROR"]
+
+
 # ---- quirks ----
 
 
