@@ -40,6 +40,7 @@ static const struct {
     { "below LTE's bounds", "Quectel", "RM500Q-GL", { "+QSINR: -21,0,0,0,LTE" }, UNKNOWN },
     { "NR's bounds", "Quectel", "RM500Q-GL", { "+QSINR: -23,0,0,0,NR5G" }, -23 },
     { "NR's bounds", "Quectel", "RM500Q-GL", { "+QSINR: 40,0,0,0,NR5G" }, 40 },
+    { "below NR's bounds", "Quectel", "RM500Q-GL", { "+QSINR: -24,0,0,0,NR5G" }, UNKNOWN },
     { "over NR's bounds", "Quectel", "RM500Q-GL", { "+QSINR: 41,0,0,0,NR5G" }, UNKNOWN },
     { "another technology", "Quectel", "RM500Q-GL", { "+QSINR: 5,5,5,5,WCDMA" }, UNKNOWN },
 
