@@ -249,14 +249,16 @@ class Sim(Logged):
 
 
 class Broker(Logged):
-    """A real mosquitto on a port of its own; stop() and start() keep the port and the sessions."""
+    """A real mosquitto on a port of its own; stop() and start() keep the port and the sessions.
+    `conf`: the whole configuration, with `port` as one of its listeners."""
 
-    def __init__(self, folder, port=None, extra="", start=True):
+    def __init__(self, folder, port=None, extra="", start=True, conf=None):
         super().__init__(folder, "mosquitto")
         self.port = port or free_port()
         self.conf = self.folder / "mosquitto.conf"
         self.conf.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n"
+            conf
+            or f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n"
             f"persistence true\npersistence_location {self.folder}/\n"
             f"log_type all\n{extra}\n"
         )
@@ -466,9 +468,10 @@ class Message:
 
 class MqttWatcher:
     """A client that hears everything (MQTT 5, Retain As Published) and may publish. Its session
-    outlives a broker that is stopped and started, so it misses nothing."""
+    outlives a broker that is stopped and started, so it misses nothing. `setup` is called with
+    Paho's client before it connects."""
 
-    def __init__(self, port, topic="#", client_id=None):
+    def __init__(self, port, topic="#", client_id=None, setup=None):
         self.messages = []
         self._lock = threading.Lock()
         self._subscribed = threading.Event()
@@ -483,6 +486,8 @@ class MqttWatcher:
         self.client.on_message = self._on_message
         self.client.on_publish = lambda client, userdata, mid: self._published.add(mid)
         self.client.reconnect_delay_set(1, 1)
+        if setup:
+            setup(self.client)
         session = Properties(PacketTypes.CONNECT)
         session.SessionExpiryInterval = 3600
         # Mosquitto 2.0 saves no session that began with a clean start.
@@ -558,8 +563,8 @@ class Lab:
         self._stack.callback(sim.stop)
         return sim
 
-    def broker(self, extra="", start=True):
-        broker = Broker(self._place("broker"), extra=extra, start=start)
+    def broker(self, extra="", start=True, **more):
+        broker = Broker(self._place("broker"), extra=extra, start=start, **more)
         self._stack.callback(broker.stop)
         return broker
 
@@ -578,8 +583,9 @@ class Lab:
             agent.complain(f"it ended by itself with status {agent.process.returncode}")
         agent.stop()
 
-    def watcher(self, broker, topic="#"):
-        watcher = MqttWatcher(broker.port, topic)
+    def watcher(self, broker, topic="#", port=None, **more):
+        """`port`: another listener of the broker than its first."""
+        watcher = MqttWatcher(port or broker.port, topic, **more)
         self._stack.callback(watcher.close)
         return watcher
 
