@@ -134,8 +134,9 @@ def messages_of(lab):
     watcher.wait_for(
         lambda m: m.topic == f"{P}/twin/esim" and m.payload.get("enabled") == BETA, 60
     )
+    # Without a delay the will also speaks when a switch moves the link: the last word counts.
     agent.kill()
-    watcher.wait_for(lambda m: m.topic == f"{P}/status/health" and not m.payload["online"], 60)
+    wait_until(lambda: not watcher.all(f"{P}/status/health")[-1].payload["online"], 60, "its will")
     return [(m.topic, m.payload) for m in watcher.all()]
 
 
