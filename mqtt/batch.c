@@ -32,19 +32,29 @@ static const char *const measure_names[MEASURES] = {
 
 /* What goes first where two rows are too long: what moves most, then what is seen in another too. */
 static const enum measure least_worth[] = {
-    MEASURE_TX, MEASURE_RX, MEASURE_RTT, MEASURE_ECNO, MEASURE_SINR, MEASURE_RSSI, MEASURE_RSRQ, MEASURE_LOSS, MEASURE_RSCP, MEASURE_RSRP,
+    MEASURE_TX,   MEASURE_RX,   MEASURE_RTT,  MEASURE_ECNO, MEASURE_SINR,
+    MEASURE_RSSI, MEASURE_RSRQ, MEASURE_LOSS, MEASURE_RSCP, MEASURE_RSRP,
 };
 
 /* How much a step of one weighs against one of a dB: 20 points of loss are worth telling as 6 dB are. */
 static const double weights[MEASURES] = {
-    [MEASURE_RSSI] = 1, [MEASURE_RSCP] = 1, [MEASURE_ECNO] = 1,    [MEASURE_RSRP] = 1,
-    [MEASURE_RSRQ] = 1,  [MEASURE_SINR] = 1,  [MEASURE_LOSS] = 0.3,
+    [MEASURE_RSSI] = 1, [MEASURE_RSCP] = 1, [MEASURE_ECNO] = 1,   [MEASURE_RSRP] = 1,
+    [MEASURE_RSRQ] = 1, [MEASURE_SINR] = 1, [MEASURE_LOSS] = 0.3,
 };
 /* One that comes or goes. */
 static const double weight_of_knowing = 6;
 
 /* What describes the state, in the order of the message. */
-enum trait { TRAIT_ICCID = 0, TRAIT_IMSI_HASH, TRAIT_REGISTRATION, TRAIT_ROAMING, TRAIT_OPERATOR, TRAIT_TECHNOLOGY, TRAIT_ATTACHED, TRAITS };
+enum trait {
+    TRAIT_ICCID = 0,
+    TRAIT_IMSI_HASH,
+    TRAIT_REGISTRATION,
+    TRAIT_ROAMING,
+    TRAIT_OPERATOR,
+    TRAIT_TECHNOLOGY,
+    TRAIT_ATTACHED,
+    TRAITS
+};
 
 static const char *const trait_names[TRAITS] = {
     "iccid", "imsi_hash", "registration", "roaming", "operator", "technology", "attached",
@@ -249,7 +259,7 @@ static cJSON *trait_item(const struct row *row, enum trait trait)
     if (!text)
         return cJSON_CreateNull();
     return trait == TRAIT_ROAMING || trait == TRAIT_ATTACHED ? cJSON_CreateBool(text[0] == 't')
-                                                 : cJSON_CreateString(text);
+                                                             : cJSON_CreateString(text);
 }
 
 static bool trait_is_constant(const struct table *table, enum trait trait)
@@ -295,8 +305,7 @@ static bool add_measure(cJSON *to, const struct table *table, enum measure measu
     for (size_t i = 0; whole && i < table->count; i++) {
         double value = table->rows[i].measured[measure];
 
-        whole =
-            add_to_array(array, isnan(value) ? cJSON_CreateNull() : cJSON_CreateNumber(value));
+        whole = add_to_array(array, isnan(value) ? cJSON_CreateNull() : cJSON_CreateNumber(value));
     }
     return whole;
 }

@@ -113,8 +113,7 @@ void telemetry_work(struct telemetry *telemetry)
 
 void telemetry_went_out(struct telemetry *telemetry, const char *topic)
 {
-    if (strncmp(topic, telemetry->events, strlen(telemetry->events)) == 0 &&
-        pending(telemetry) > 0)
+    if (strncmp(topic, telemetry->events, strlen(telemetry->events)) == 0 && pending(telemetry) > 0)
         telemetry->due_ms = 0;
 }
 

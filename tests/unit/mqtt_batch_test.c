@@ -9,9 +9,10 @@
 static const int64_t at_utc_ms = INT64_C(1795464029120); /* 2026-11-23T20:00:29.120Z */
 
 #define AT "{\"at\":\"2026-11-23T20:00:29.120Z\","
-#define HOME "\"iccid\":\"8949001312170061988\",\"imsi_hash\":\"0123456789abcdef\","                  \
-             "\"registration\":\"home\",\"roaming\":false,\"operator\":\"26201\","                   \
-             "\"technology\":\"LTE\",\"attached\":true,"
+#define HOME                                                                                       \
+    "\"iccid\":\"8949001312170061988\",\"imsi_hash\":\"0123456789abcdef\","                        \
+    "\"registration\":\"home\",\"roaming\":false,\"operator\":\"26201\","                          \
+    "\"technology\":\"LTE\",\"attached\":true,"
 
 static struct sample at_home(int i)
 {
@@ -281,7 +282,8 @@ static const cJSON *check_column(const cJSON *json, const char *name, int rows)
     if (!cJSON_IsArray(column))
         return NULL;
     assert_int_equal(cJSON_GetArraySize(column), rows);
-    cJSON_ArrayForEach(item, column) known += !cJSON_IsNull(item);
+    cJSON_ArrayForEach (item, column)
+        known += !cJSON_IsNull(item);
     assert_true(known > 0);
     return column;
 }
@@ -292,9 +294,9 @@ static int check_offsets(const cJSON *json, const struct sample *s, size_t count
     int64_t before = -1, span_ms = s[count - 1].reading.at_ms - s[0].reading.at_ms;
 
     assert_true(cJSON_IsArray(offsets));
-    cJSON_ArrayForEach(item, offsets)
-    {
-        assert_true(cJSON_IsNumber(item) && item->valuedouble == (double)(int64_t)item->valuedouble);
+    cJSON_ArrayForEach (item, offsets) {
+        assert_true(cJSON_IsNumber(item) &&
+                    item->valuedouble == (double)(int64_t)item->valuedouble);
         assert_true((int64_t)item->valuedouble > before);
         before = (int64_t)item->valuedouble;
     }
@@ -315,7 +317,8 @@ static void check_traffic(const cJSON *json, const struct sample *s, size_t coun
             sum += (double)s[i].reading.quality.rx_bytes;
     if (!column)
         return;
-    cJSON_ArrayForEach(item, column) sum -= item->valuedouble;
+    cJSON_ArrayForEach (item, column)
+        sum -= item->valuedouble;
     assert_true(fabs(sum) < 1);
 }
 

@@ -647,7 +647,8 @@ static struct outbox *outbox_for(size_t rows)
     return outbox_new(rows * one);
 }
 
-static void put_many(struct outbox *o, enum outbox_class class, const char *letter, int from, int to)
+static void put_many(struct outbox *o, enum outbox_class class, const char *letter, int from,
+                     int to)
 {
     char text[3];
 

@@ -150,8 +150,9 @@ static void behind_an_event_that_went_out(void **state)
     static const struct {
         const char *topic, *cut;
     } rows[] = {
-        { "p/e/switch", "2 " },          { "p/e/sim", "2 " },         { "p/status/health", "" },
-        { "p/cmd/get-eid/e/status", "" }, { "p/m/connectivity", "" }, { "p/twin/esim", "" },
+        { "p/e/switch", "2 " },     { "p/e/sim", "2 " },
+        { "p/status/health", "" },  { "p/cmd/get-eid/e/status", "" },
+        { "p/m/connectivity", "" }, { "p/twin/esim", "" },
         { "q/e/switch", "" },
     };
     struct scene s;
