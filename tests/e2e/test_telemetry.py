@@ -194,21 +194,39 @@ def test_batches_outlast_an_outage(lab):
         assert time_of(next_one["at"]) - end_of(one) < timedelta(seconds=10)
 
 
+@pytest.mark.parametrize("broker_is", ["there", "away"])
+def test_a_stop_loses_no_sample(lab, broker_is):
+    _, broker, watcher, agent = begin(lab, {"telemetry": {"sample_s": 1, "publish_s": 604800}})
+    if broker_is == "away":
+        broker_away(broker, agent)
+    count = len(samples(agent))
+    known = wait_until(lambda: len(rows := samples(agent)) >= count + 4 and rows, what="samples")
+    told = sum(row["samples"] for row in batches(watcher))
+    agent.stop()
+    if broker_is == "away":
+        rows = [json.loads(text) for _, text in letters(agent)]
+    else:
+        wait_until(
+            lambda: sum(row["samples"] for row in batches(watcher)) >= told + 4, what="the last batch"
+        )
+        rows = batches(watcher)
+        assert not letters(agent)
+    assert end_of(rows[-1]) >= time_of(known[-1]["at"]) - timedelta(seconds=1)
+    assert rows[-1]["samples"] >= 4
+    agent.start()
+
+
 @pytest.mark.parametrize("how", ["killed", "stopped"])
 def test_batches_that_wait_outlive_the_agent(lab, how):
     _, broker, watcher, agent = begin(lab)
     watcher.wait_for(TOPIC)
     broker_away(broker, agent)
     wait_for_letters(agent, 2)
-    known = samples(agent)
     if how == "killed":
         agent.kill()
-        waiting = letters(agent)
     else:
         agent.stop()
-        waiting = letters(agent)
-        last = json.loads(waiting[-1][1])
-        assert end_of(last) >= time_of(known[-1]["at"]) - timedelta(seconds=1), "all are cut"
+    waiting = letters(agent)
     agent.start()
     agent.wait_ready()
     fresh = wait_until(lambda: [t for _, t in letters(agent)[len(waiting):]], 30, "a new one")
