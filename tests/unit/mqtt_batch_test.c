@@ -430,7 +430,7 @@ static void any_batch(void **state)
     static const uint32_t restless[] = { 0, 3, 30, 100 }, odds[] = { 1, 2, 20, 1u << 20 };
 
     (void)state;
-    for (int round = 0; round < 4000; round++) {
+    for (int round = 0; round < 1500; round++) {
         struct sample samples[BATCH_ROWS] = { any_sample(&(struct sample){ 0 }, 100, 2) };
         size_t count = 1 + any(BATCH_ROWS);
         uint32_t moves = restless[any(4)], known = odds[any(4)];
