@@ -11,13 +11,12 @@
 
 #include "config/config.h"
 #include "config/config_secret.h"
+#include "mqtt/tap.h"
 #include "mqtt/topics.h"
 
 enum {
     CONNECT_TIMEOUT_S = 15,
     KEEPALIVE_MAX_S = 65535,
-    /* What we let the broker send us: a bound on memory, far above the longest command. */
-    PACKET_MAX_BYTES = 256 * 1024,
     RECEIVE_MAX = 64,
     ALPN_MAX = 255,
     TLS_ERROR_MAX = 159,
@@ -44,6 +43,8 @@ struct link {
     enum link_version version;
     /* A broker may keep no retained messages, or know only QoS 0; it refuses a will that asks. */
     bool will_not_retained, will_qos_0;
+    /* The session has something that we cannot take: it would come again at every connect. */
+    bool leaves_session;
     struct link_limits limits;
     pthread_mutex_t lock;
     /* under lock: */
@@ -70,6 +71,8 @@ static void tell_failure(struct link *link, const char *what, int code, const ch
         link->news.verdict = reason_verdict(code);
         if (code < 0 && link->tls_error[0])
             detail = link->tls_error;
+        if (tap_fault())
+            detail = intake_fault_text(tap_fault());
         (void)snprintf(link->news.why, sizeof link->news.why, "%s: %s (%d)%s%s", what,
                        reason_text(code), code, detail ? ": " : "", detail ? detail : "");
     }
@@ -353,6 +356,7 @@ void link_free(struct link *link)
     if (!link)
         return;
     link_drop(link);
+    tap_end();
     pthread_mutex_destroy(&link->lock);
     free(link);
 }
@@ -478,8 +482,8 @@ static MQTTAsync_connectOptions connect_options(struct link *link)
     options.connectTimeout = min_int(CONNECT_TIMEOUT_S, link->config->switching.verify_s / 3);
     if (options.connectTimeout < 1)
         options.connectTimeout = 1;
-    options.cleansession = 0;
-    options.cleanstart = 0;
+    options.cleansession = link->version == LINK_MQTT_5 ? 0 : link->leaves_session;
+    options.cleanstart = link->version == LINK_MQTT_5 ? link->leaves_session : 0;
     options.maxInflight = OUTBOX_IN_FLIGHT_MAX;
     options.username = link->config->mqtt.username;
     options.context = link;
@@ -519,7 +523,7 @@ static int connect_handle(struct link *link, const char *will, const char *passw
         add_number(&connect, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
                    (unsigned)link->config->mqtt.session_expiry_s);
         add_number(&connect, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, RECEIVE_MAX);
-        add_number(&connect, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, PACKET_MAX_BYTES);
+        add_number(&connect, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, INTAKE_PACKET_MAX);
         add_number(&after, MQTTPROPERTY_CODE_WILL_DELAY_INTERVAL,
                    (unsigned)link->config->mqtt.will_delay_s);
         options.connectProperties = &connect;
@@ -539,6 +543,8 @@ struct error link_connect(struct link *link, enum link_version version, const ch
     int rc = MQTTASYNC_FAILURE;
 
     link_drop(link);
+    link->leaves_session = tap_fault() != INTAKE_GOOD;
+    tap_begin(version == LINK_MQTT_5);
     link->version = version;
     if (file)
         e = config_read_secret("mqtt.password_file", file, password);
