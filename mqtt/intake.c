@@ -147,12 +147,13 @@ static bool is_for_us(const struct intake *in)
 {
     switch (in->head >> 4) {
     case CONNACK:
+        return !in->greeted;
     case PUBACK:
     case SUBACK:
     case PINGRESP:
-        return true;
+        return in->greeted;
     case PUBLISH:
-        return (in->head >> 1 & 3) <= 1;
+        return in->greeted && (in->head >> 1 & 3) <= 1;
     case DISCONNECT:
         return in->mqtt_5;
     default:
@@ -205,6 +206,8 @@ static enum intake_fault end_packet(struct intake *in)
 {
     enum intake_fault fault = is_sound(in) ? INTAKE_GOOD : INTAKE_MALFORMED;
 
+    if (in->head >> 4 == CONNACK && !fault)
+        in->greeted = in->body[1] == 0;
     intake_done(in);
     in->has_length = false;
     in->head_len = 0;
@@ -244,7 +247,7 @@ const char *intake_fault_text(enum intake_fault fault)
     case INTAKE_GOOD:
         return NULL;
     case INTAKE_TOO_LARGE:
-        return "the broker sent a packet of more than 256 KiB";
+        return "the broker sent a packet of more than 64 KiB";
     case INTAKE_UNEXPECTED:
         return "the broker sent a packet that is not for us";
     case INTAKE_MALFORMED:

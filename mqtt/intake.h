@@ -12,13 +12,16 @@
  * Refused is only what a broker that keeps to the standard never sends to us (QoS 1 at most, no AUTH,
  * nothing unsubscribed): whoever may send commands cannot make a good broker send it. */
 
-enum { INTAKE_PACKET_MAX = 256 * 1024 };
+/* Far above the longest command. A packet of nothing but user properties costs the library 160 times its
+ * length. */
+enum { INTAKE_PACKET_MAX = 64 * 1024 };
 
 enum intake_fault {
     INTAKE_GOOD = 0,
     /* A packet of more than INTAKE_PACKET_MAX bytes, all counted, as MQTT 5's Maximum Packet Size. */
     INTAKE_TOO_LARGE,
-    /* A kind of packet, or a QoS, that is not for us. */
+    /* A kind of packet, or a QoS, that is not for us, or not now: the first is a CONNACK that lets us
+     * in, and there is no other. */
     INTAKE_UNEXPECTED,
     /* Lengths that do not fit each other, unknown properties. */
     INTAKE_MALFORMED,
@@ -28,6 +31,8 @@ enum intake_fault {
 /* Of one connection. */
 struct intake {
     bool mqtt_5;
+    /* The CONNACK has come. */
+    bool greeted;
     /* The first fault; nothing is taken after it. */
     enum intake_fault fault;
     uint8_t head;

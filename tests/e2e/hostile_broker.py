@@ -11,12 +11,18 @@ broker would wherever the test says nothing else.
 
 import contextlib
 import json
+import re
 import socket
 import struct
 import threading
 import time
 
-from harness import wait_until
+from harness import DEVICE, wait_until
+
+# Where the agent may publish: under its own base, never a command, and to the tests' response topics.
+ALLOWED = re.compile(
+    rf"esim/v1/{DEVICE}/(status/health|info|twin/\w+|e/\w+|m/\w+|cmd/[a-z-]+/[A-Za-z0-9._-]{{1,64}}/status)|answers/.+"
+)
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 1, 2, 3, 4, 5, 6, 7
 SUBSCRIBE, SUBACK, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = 8, 9, 11, 12, 13, 14, 15
@@ -133,9 +139,12 @@ class Session:
         self.broker = broker
         self.sock = sock
         self.closed = threading.Event()
-        self.online = threading.Event()  # the subscription was answered
+        # It has said so, which it does when its subscription was answered.
+        self.online = threading.Event()
         self.subscribe_mid = None
+        self.clean_start = None
         self.acked = []  # ids of the test's PUBLISHes that the agent has acknowledged
+        self.on_ack = None  # told the id
         self.kinds = []  # of all packets that came
         self._lock = threading.Lock()
 
@@ -195,22 +204,27 @@ class Session:
     def _take(self, kind, flags, body):
         self.kinds.append(kind)
         if kind == CONNECT:
+            self.clean_start = bool(body[7] & 2)
             self.send(*self.broker.greeting)
             threading.Thread(target=self._play, daemon=True).start()
         elif kind == SUBSCRIBE:
             self.subscribe_mid = struct.unpack_from(">H", body)[0]
             if self.broker.subscribes:
                 self.send(suback(self.subscribe_mid))
-            self.online.set()
         elif kind == PUBLISH:
             self._take_publish(Told(body, flags))
         elif kind == PUBACK:
-            self.acked.append(struct.unpack_from(">H", body)[0])
+            mid = struct.unpack_from(">H", body)[0]
+            self.acked.append(mid)
+            if self.on_ack:
+                self.on_ack(mid)
         elif kind == PINGREQ:
             self.send(packet(PINGRESP))
 
     def _take_publish(self, told):
         self.broker.note(told)
+        if told.topic.endswith("/status/health"):
+            self.online.set()
         if told.qos and self.broker.puback is not None:
             self.send(ack(PUBACK, told.mid, self.broker.puback))
 
@@ -221,19 +235,21 @@ class Session:
 
 
 class HostileBroker:
-    """`greeting`: the packets that answer a CONNECT. `subscribes`: whether a SUBSCRIBE is answered."""
+    """`greeting`: the packets that answer a CONNECT. `subscribes`: whether a SUBSCRIBE is answered.
+    `context`: of TLS. `offenders`: topics that the agent published to and may not."""
 
-    def __init__(self):
+    def __init__(self, context=None, port=0):
+        self.context = context
+        self.offenders = []
         self.greeting = [connack()]
         self.subscribes = True
         self.puback = 0
-        self.connected_at = []
         self.sessions = []
         self.told_count = 0
         self._play = None
         self._told = []
         self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -244,14 +260,23 @@ class HostileBroker:
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            session = Session(self, sock)
-            self.connected_at.append(time.monotonic())
-            self.sessions.append(session)
-            threading.Thread(target=session.run, daemon=True).start()
+            threading.Thread(target=self._begin, args=(sock,), daemon=True).start()
+
+    def _begin(self, sock):
+        if self.context:
+            try:
+                sock = self.context.wrap_socket(sock, server_side=True)
+            except OSError:
+                return
+        session = Session(self, sock)
+        self.sessions.append(session)
+        session.run()
 
     def note(self, told):
         with self._lock:
             self.told_count += 1
+            if not ALLOWED.fullmatch(told.topic):
+                self.offenders.append(told.topic)
             self._told.append(told)
             # A storm has hundreds of thousands; who looks, looks at the last ones.
             del self._told[:-20000]
@@ -272,10 +297,10 @@ class HostileBroker:
         self.subscribes = subscribes
         self.puback = puback
         self._play = play
-        before = len(self.sessions)
-        for session in self.sessions:
+        old = list(self.sessions)
+        for session in old:
             session.close()
-        return before
+        return len(old)
 
     def next_session(self, before, timeout=30):
         """The first after the play() that gave `before`."""
@@ -286,13 +311,14 @@ class HostileBroker:
         )
 
     def online(self, timeout=60):
-        """The newest session, once its subscription was answered and while it holds."""
+        """The newest session, once and while the agent is online over it."""
 
         def look():
             session = self.sessions[-1] if self.sessions else None
-            return session if session and session.online.is_set() and not session.closed.is_set() else None
+            good = session and session.online.is_set() and not session.closed.is_set()
+            return session if good else None
 
-        return wait_until(look, timeout, "the agent is connected and has subscribed")
+        return wait_until(look, timeout, "the agent is online")
 
     def close(self):
         with contextlib.suppress(OSError):

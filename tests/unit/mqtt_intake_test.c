@@ -6,7 +6,7 @@
 
 #define BYTES(text) (text), sizeof(text) - 1
 
-/* What comes after `what` at the start of a connection, and whether it is taken. */
+/* What comes behind a CONNACK that lets us in, unless it is one itself. */
 static const struct {
     const char *what;
     bool mqtt_5;
@@ -23,6 +23,8 @@ static const struct {
     { "CONNACK, properties run over", true, INTAKE_MALFORMED, BYTES("\x20\x03\x00\x00\x7f") },
     { "CONNACK, unknown property", true, INTAKE_MALFORMED, BYTES("\x20\x05\x00\x00\x02\x7e\x00") },
     { "CONNACK, empty", true, INTAKE_MALFORMED, BYTES("\x20\x00") },
+    { "CONNACK that refuses, and more", true, INTAKE_UNEXPECTED, BYTES("\x20\x03\x00\x87\x00\xd0\x00") },
+    { "CONNACK twice", true, INTAKE_UNEXPECTED, BYTES("\x20\x03\x00\x00\x00\x20\x03\x00\x00\x00") },
     { "CONNACK, a byte", false, INTAKE_MALFORMED, BYTES("\x20\x01\x00") },
 
     { "PUBLISH, QoS 0", true, INTAKE_GOOD, BYTES("\x30\x05\x00\x01t\x00x") },
@@ -72,8 +74,8 @@ static const struct {
 
     { "a length of five bytes", true, INTAKE_MALFORMED, BYTES("\x30\xff\xff\xff\xff\x01") },
     { "a length of 256 MB", true, INTAKE_TOO_LARGE, BYTES("\x30\xff\xff\xff\x7f") },
-    { "256 KiB", true, INTAKE_GOOD, BYTES("\x30\xfc\xff\x0f") },
-    { "256 KiB and a byte", true, INTAKE_TOO_LARGE, BYTES("\x30\xfd\xff\x0f") },
+    { "64 KiB", true, INTAKE_GOOD, BYTES("\x30\xfc\xff\x03") },
+    { "64 KiB and a byte", true, INTAKE_TOO_LARGE, BYTES("\x30\xfd\xff\x03") },
     { "too large for a kind that is not for us", true, INTAKE_TOO_LARGE, BYTES("\x34\xff\xff\xff\x7f") },
     { "two, the second bad", true, INTAKE_UNEXPECTED, BYTES("\xd0\x00\x10\x00") },
 }; // clang-format on
@@ -85,6 +87,7 @@ static enum intake_fault feed(size_t row, size_t step)
     bool taken = true;
 
     intake_init(&in, rows[row].mqtt_5);
+    in.greeted = rows[row].bytes[0] != 0x20;
     for (size_t at = 0; at < rows[row].len; at += step) {
         size_t left = rows[row].len - at;
 
@@ -110,6 +113,21 @@ static void what_is_taken(void **state)
         }
 }
 
+/* Nothing, not even a command, before we are let in. */
+static void the_first_is_a_connack(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct intake in;
+        unsigned kind = (unsigned char)rows[i].bytes[0] >> 4;
+
+        intake_init(&in, rows[i].mqtt_5);
+        if (rows[i].fault == INTAKE_GOOD && kind != 2 && kind != 14)
+            assert_false(intake_take(&in, rows[i].bytes, rows[i].len));
+        intake_done(&in);
+    }
+}
+
 /* The rest of what was refused is not looked at. */
 static void nothing_is_taken_after_a_fault(void **state)
 {
@@ -117,6 +135,7 @@ static void nothing_is_taken_after_a_fault(void **state)
 
     (void)state;
     intake_init(&in, true);
+    in.greeted = true;
     assert_false(intake_take(&in, "\x10", 1) && intake_take(&in, "\x00", 1));
     assert_false(intake_take(&in, "\xd0\x00", 2));
     assert_int_equal(in.fault, INTAKE_UNEXPECTED);
@@ -132,10 +151,11 @@ static void the_largest(void **state)
 
     (void)state;
     assert_non_null(bytes);
-    memcpy(bytes, "\x30\xfc\xff\x0f\x00\x01t\x00", 8);
+    memcpy(bytes, "\x30\xfc\xff\x03\x00\x01t\x00", 8);
     assert_int_equal(4 + body, INTAKE_PACKET_MAX);
     memcpy(bytes + INTAKE_PACKET_MAX, "\xd0\x00", 2);
     intake_init(&in, true);
+    in.greeted = true;
     assert_true(intake_take(&in, bytes, INTAKE_PACKET_MAX + 2));
     assert_int_equal(in.head_len, 0);
     intake_done(&in);
@@ -154,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_taken),
+        cmocka_unit_test(the_first_is_a_connack),
         cmocka_unit_test(nothing_is_taken_after_a_fault),
         cmocka_unit_test(the_largest),
         cmocka_unit_test(faults_have_words),
