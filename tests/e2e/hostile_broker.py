@@ -145,6 +145,7 @@ class Session:
         self.clean_start = None
         self.acked = []  # ids of the test's PUBLISHes that the agent has acknowledged
         self.on_ack = None  # told the id
+        self.sent = 0  # of those that count
         self.kinds = []  # of all packets that came
         self._lock = threading.Lock()
 
