@@ -42,6 +42,13 @@ static bool skip_text(struct cursor *c)
     return take_u16(c, &len) && skip(c, len);
 }
 
+static bool skip_pair(struct cursor *c)
+{
+    bool has_name = skip_text(c);
+
+    return has_name && skip_text(c);
+}
+
 /* Variable byte integer: four bytes at most. */
 static bool take_varint(struct cursor *c, size_t *ret)
 {
@@ -101,7 +108,7 @@ static bool skip_property(struct cursor *c)
     case 0x1F: /* Reason String */
         return skip_text(c);
     case 0x26: /* User Property */
-        return skip_text(c) && skip_text(c);
+        return skip_pair(c);
     default:
         return false;
     }
@@ -120,15 +127,26 @@ static bool skip_properties(struct cursor *c)
     return true;
 }
 
-static bool is_sound(const struct intake *in)
+/* A broker that speaks only 3.1.1 answers as that does. */
+static bool take_connack(struct intake *in, struct cursor *c)
+{
+    const uint8_t *head; /* flags, reason */
+
+    if (!cursor_take_bytes(c, 2, &head) || (in->mqtt_5 && c->left > 0 && !skip_properties(c)))
+        return false;
+    in->greeted = head[1] == 0;
+    return true;
+}
+
+/* False: it is malformed. */
+static bool take_packet(struct intake *in)
 {
     struct cursor c = cursor_of(in->body, in->length);
     unsigned qos = in->head >> 1 & 3;
 
     switch (in->head >> 4) {
     case CONNACK:
-        /* A broker that speaks only 3.1.1 answers as that does. */
-        return skip(&c, 2) && (!in->mqtt_5 || c.left == 0 || skip_properties(&c));
+        return take_connack(in, &c);
     case PUBLISH:
         return skip_text(&c) && (qos == 0 || skip(&c, 2)) && (!in->mqtt_5 || skip_properties(&c));
     case PUBACK:
@@ -204,10 +222,8 @@ static enum intake_fault take_head(struct intake *in, uint8_t byte)
 
 static enum intake_fault end_packet(struct intake *in)
 {
-    enum intake_fault fault = is_sound(in) ? INTAKE_GOOD : INTAKE_MALFORMED;
+    enum intake_fault fault = take_packet(in) ? INTAKE_GOOD : INTAKE_MALFORMED;
 
-    if (in->head >> 4 == CONNACK && !fault)
-        in->greeted = in->body[1] == 0;
     intake_done(in);
     in->has_length = false;
     in->head_len = 0;
