@@ -17,7 +17,7 @@ import struct
 import threading
 import time
 
-from harness import SLOW, wait_until
+from harness import wait_until
 
 TYPES = {
     1: "connect", 2: "connack", 3: "publish", 4: "puback", 8: "subscribe", 9: "suback",
@@ -109,9 +109,9 @@ class Reader:
         return found
 
 
-def parse_connect(r, level_of):
+def parse_connect(r, connection):
     name, level, flags, keep_alive = r.text(), r.number("u8"), r.number("u8"), r.number("u16")
-    level_of["level"] = level
+    connection.level = level
     p = {"name": name, "level": level, "clean": bool(flags & 2), "keep_alive": keep_alive}
     p["properties"] = r.properties() if level == 5 else {}
     p["client_id"] = r.text()
@@ -231,7 +231,7 @@ class Connection:
     def _parse(self, head, body):
         kind, r = TYPES[head >> 4], Reader(body)
         if kind == "connect":
-            p = parse_connect(r, self.__dict__)
+            p = parse_connect(r, self)
         elif kind == "publish":
             p = parse_publish(r, self.level, head & 15)
             alias = p["properties"].get("topic_alias")
@@ -337,6 +337,3 @@ class RawBroker:
         self.stop()
         if kind is None:
             assert not self.complaints, self.complaints
-
-
-__all__ = ["RawBroker", "Connection", "SLOW"]
