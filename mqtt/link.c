@@ -123,8 +123,14 @@ static void note_refusal(struct link *link, int code)
 static void on_connect_failed(struct link *link, int code, const char *message)
 {
     note_refusal(link, code);
-    /* Of an answer Paho has nothing to say that the code does not. */
-    tell_failure(link, "not connected", code, code < 0 ? message : NULL);
+    /* Of an answer Paho has nothing to say that the code does not. A broker's word on our certificate
+     * may be lost when it hangs up. */
+    if (code >= 0)
+        message = NULL;
+    else if (tls_is_through() && message && strcmp(message, ended_without_answer) != 0)
+        message =
+            "it broke off after the TLS handshake, as on a certificate of ours that it refuses";
+    tell_failure(link, "not connected", code, message);
 }
 
 static void on_connect_failure(void *ctx, MQTTAsync_failureData *data)

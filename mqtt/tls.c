@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,13 +13,20 @@
 
 #include "config/config.h"
 
-enum { HOST_MAX = 255, ALERT_MASK = 0xFF, ALERT_LEVEL_SHIFT = 8 };
+enum {
+    HOST_MAX = 255,
+    ALERT_MASK = 0xFF,
+    ALERT_LEVEL_SHIFT = 8,
+    /* RFC 8446; OpenSSL 3.0 has no words for it. */
+    ALERT_CERTIFICATE_REQUIRED = 116,
+};
 
 static struct {
     pthread_mutex_t lock;
     /* under lock: */
     char host[HOST_MAX + 1];
     char why[TLS_WHY_MAX + 1];
+    bool through;
 } noted = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* --- why a handshake failed --- */
@@ -37,8 +45,14 @@ __attribute__((format(printf, 1, 2))) static void note(const char *format, ...)
     pthread_mutex_unlock(&noted.lock);
 }
 
-/* Alerts of one that we send, there the verdict on the certificate is in OpenSSL's hands; of one that
- * came, there the broker's is in the alert. */
+static const char *alert_text(int alert)
+{
+    return (alert & ALERT_MASK) == ALERT_CERTIFICATE_REQUIRED ? "certificate required"
+                                                              : SSL_alert_desc_string_long(alert);
+}
+
+/* Where we send it, OpenSSL has the verdict on the certificate; where it came, the alert itself is
+ * the broker's. */
 static void on_alert(const SSL *ssl, int where, int alert)
 {
     long verdict = SSL_get_verify_result(ssl);
@@ -46,7 +60,7 @@ static void on_alert(const SSL *ssl, int where, int alert)
     if (alert >> ALERT_LEVEL_SHIFT != SSL3_AL_FATAL || (alert & ALERT_MASK) == SSL_AD_CLOSE_NOTIFY)
         return;
     if (where & SSL_CB_READ)
-        note("the broker refuses: %s", SSL_alert_desc_string_long(alert));
+        note("the broker refuses: %s", alert_text(alert));
     else if (verdict != X509_V_OK)
         note("the broker's certificate is refused: %s", X509_verify_cert_error_string(verdict));
 }
@@ -59,6 +73,7 @@ static void check_host(const SSL *ssl)
 
     pthread_mutex_lock(&noted.lock);
     memcpy(host, noted.host, sizeof host);
+    noted.through = true;
     pthread_mutex_unlock(&noted.lock);
     if (certificate && X509_check_host(certificate, host, 0, 0, NULL) != 1 &&
         X509_check_ip_asc(certificate, host, 0) != 1)
@@ -70,6 +85,9 @@ static void on_info(const SSL *ssl, int where, int ret)
 {
     if (where & SSL_CB_ALERT)
         on_alert(ssl, where, ret);
+    else if (where & SSL_CB_HANDSHAKE_START)
+        /* Paho leaves it to the system's settings. */
+        (void)SSL_set_min_proto_version((SSL *)(uintptr_t)ssl, TLS1_2_VERSION);
     else if (where & SSL_CB_HANDSHAKE_DONE)
         check_host(ssl);
 }
@@ -95,6 +113,7 @@ void tls_begin(const char *uri)
     host = host ? host + strlen("://") : uri;
     pthread_mutex_lock(&noted.lock);
     noted.why[0] = '\0';
+    noted.through = false;
     (void)snprintf(noted.host, sizeof noted.host, "%.*s", (int)strcspn(host, ":/"), host);
     pthread_mutex_unlock(&noted.lock);
 }
@@ -126,6 +145,16 @@ bool tls_why(char ret[TLS_WHY_MAX + 1])
         memcpy(ret, noted.why, sizeof noted.why);
     pthread_mutex_unlock(&noted.lock);
     return is;
+}
+
+bool tls_is_through(void)
+{
+    bool through;
+
+    pthread_mutex_lock(&noted.lock);
+    through = noted.through;
+    pthread_mutex_unlock(&noted.lock);
+    return through;
 }
 
 /* --- the files --- */
