@@ -469,6 +469,14 @@ class Aedes(harness.Logged):
             self.process = None
 
 
+@pytest.fixture
+def aedes(tmp_path):
+    aedes = Aedes(tmp_path)
+    aedes.start()
+    yield aedes
+    aedes.stop()
+
+
 class OldWatcher(MqttWatcher):
     """Over 3.1.1, and its session ends with its connection."""
 
@@ -495,11 +503,8 @@ class OldWatcher(MqttWatcher):
     not (shutil.which("node") and shutil.which("npm")),
     reason="SKIPPED LOUDLY: node and npm are not installed, so aedes, a real broker of 3.1.1, is not tried",
 )
-def test_a_real_broker_of_3_1_1(lab):
+def test_a_real_broker_of_3_1_1(lab, aedes):
     """It gets in, switches, and is there again after a restart of the broker."""
-    aedes = Aedes(lab.folder / "aedes")
-    lab._stack.callback(aedes.stop)
-    aedes.start()
     watcher = OldWatcher(aedes.port)
     agent = to(lab, aedes, sim=lab.sim())
     online = lambda m: m.topic == f"{P}/status/health" and m.payload["online"]
