@@ -39,6 +39,9 @@ struct error uri_check(const struct config *config)
         return error_field("mqtt.uri", "expected a host");
     if (strchr(host, '@'))
         return error_field("mqtt.uri", "user and password have keys of their own");
+    /* Paho looks for it in the certificate with its brackets. */
+    if (tls && host[0] == '[')
+        return error_field("mqtt.uri", "mqtts:// goes to a name, not to an IPv6 address");
     if (!tls && !config->mqtt.insecure && !is_loopback(host))
         return error_field("mqtt.uri", "plain mqtt:// leaves this machine only with mqtt.insecure");
     return ERROR_OK;

@@ -15,7 +15,8 @@ static void a_uri_that_is_refused(void **state)
         { "mqtt://broker.example", false, false }, { "mqtt://broker.example", true, true },
         { "mqtt://127.evil.example", false, false }, { "mqtt://localhost.example", false, false },
         { "mqtts://user:pw@broker.example", false, false }, { "ws://localhost", true, false },
-        { "mqtts://", false, false },
+        { "mqtts://", false, false }, { "mqtts://[::1]:8883", false, false },
+        { "mqtts://127.0.0.1:8883", false, true },
     }; // clang-format on
 
     (void)state;
