@@ -415,7 +415,8 @@ void tell_online(struct tell *tell, int64_t session, bool session_present)
         }
         tell->told_a_reading = false;
     }
-    note(tell, CHANGE_HEALTH | CHANGE_DOCUMENTS);
+    /* What changed while the link was down is noted or waits already. */
+    note(tell, session_present ? CHANGE_HEALTH : CHANGE_HEALTH | CHANGE_DOCUMENTS);
 }
 
 void tell_offline(struct tell *tell)
