@@ -3,7 +3,8 @@
 Its side towards the client has the segment size of a path with an MTU of 1400 bytes, and its
 segments are counted by the kernel (TCP_INFO), pure acknowledgements included. A segment costs the
 headers of IPv4 (20 bytes) and TCP with time stamps (32). SYN and SYN-ACK have 8 bytes of options
-more. Not counted: retransmissions, what is sent into a dead connection, and the layers below IP.
+more. Not counted: retransmissions, what is sent into a dead connection, the layers below IP, and
+connections over which nothing came back: on those the network itself would have been missing.
 """
 
 import contextlib
@@ -57,6 +58,8 @@ class _Flow:
 
     def counted(self):
         """With the segments so far. The kernel does not count the SYN-ACK it sent."""
+        if not self.count.down_bytes:
+            return Count()
         info = self.client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
         out, into = struct.unpack_from("<2I", info, SEGS_AT)
         return self.count + Count(up_segments=into, down_segments=out + 1)
@@ -115,7 +118,8 @@ class Meter:
 
     def _end(self, flow):
         """Under the lock. Our own FIN and what answers it are two segments more."""
-        self._closed = self._closed + flow.counted() + Count(up_segments=1, down_segments=1)
+        if flow.count.down_bytes:
+            self._closed = self._closed + flow.counted() + Count(up_segments=1, down_segments=1)
         self._flows.discard(flow)
         for end in (flow.client, flow.server):
             with contextlib.suppress(KeyError, ValueError):
