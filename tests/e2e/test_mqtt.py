@@ -265,6 +265,9 @@ def test_cancel(lab3):
     wait_until(lambda: agent.http("GET", "/readyz")[0] == 503, what="modem-absent")
     ask(watcher, "enable-profile", "x1", {"iccid": BETA})
     status(watcher, "enable-profile", "x1", "accepted")
+    watcher.wait_for(
+        lambda m: m.topic == f"{P}/twin/operations" and m.payload["operations"][0]["state"] == "accepted"
+    )
     watcher.publish(f"{P}/cmd/enable-profile/x1/cancel", None)
     assert status(watcher, "enable-profile", "x1")["state"] == "canceled"
     sim.come_back()
