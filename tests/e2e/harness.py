@@ -1,7 +1,7 @@
 """What the end-to-end tests are made of: the simulator, a real broker, the agent, and clients.
 
-Standard library and Debian's python3-paho-mqtt 1.6 and python3-jsonschema only. The binaries are looked for in
-LPM_BIN_DIR. Everything lives in a folder of the test's own; each process is ended by its id.
+Standard library and Debian's python3-paho-mqtt 1.6 (python3-jsonschema for the witness) only. The
+binaries are looked for in LPM_BIN_DIR. Everything lives in a folder of the test's own; each process is ended by its id.
 LPM_TEST_SLOW (a number) multiplies every time-out.
 
     with harness.Lab() as lab:

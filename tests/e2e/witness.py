@@ -61,6 +61,11 @@ class Witness:
             self._watcher.wait_for("witness/end")
         self.leave()
 
+    def heard(self, topic):
+        """What came there so far."""
+        now = self._watcher.all() if self._watcher else []
+        return [m for m in self.messages + now if m.topic == topic]
+
     def check(self, log, identities, whole):
         """`log`: the broker's. `identities`: {(client id, base)} of the agents. `whole`: the broker was
         there from the begin to finish(), so nothing may be missing. AssertionError: what is wrong."""
