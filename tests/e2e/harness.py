@@ -257,9 +257,16 @@ class Broker(Logged):
     def __init__(self, folder, port=None, extra="", start=True):
         super().__init__(folder, "mosquitto")
         self.port = port or free_port()
-        self.witness = Witness(self._let_witness_in, Limits(extra))
         self._side_port = free_port()
+        self.witness = Witness(self._let_witness_in)
         self.conf = self.folder / "mosquitto.conf"
+        self.configure(extra)
+        if start:
+            self.start()
+
+    def configure(self, extra=""):
+        """For the next start."""
+        self.witness.limits = Limits(extra)
         self.conf.write_text(
             f"per_listener_settings true\nuser root\n"
             f"persistence true\npersistence_location {self.folder}/\n"
@@ -267,8 +274,6 @@ class Broker(Logged):
             f"listener {self._side_port} 127.0.0.1\nallow_anonymous true\n"
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\n{extra}\n"
         )
-        if start:
-            self.start()
 
     @property
     def uri(self):

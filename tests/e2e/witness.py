@@ -26,7 +26,7 @@ def contract():
 class Limits:
     """What a broker's configuration takes from a message."""
 
-    def __init__(self, conf):
+    def __init__(self, conf=""):
         words = dict(line.split(None, 1) for line in conf.splitlines() if " " in line.strip())
         self.max_qos = int(words.get("max_qos", 2))
         self.retains = words.get("retain_available", "true") == "true"
@@ -35,9 +35,9 @@ class Limits:
 class Witness:
     """`connect`: gives a watcher of all topics whose session outlives the broker's absences."""
 
-    def __init__(self, connect, limits):
+    def __init__(self, connect):
         self.messages = []
-        self.limits = limits
+        self.limits = Limits()
         self.begins = 0
         self._connect = connect
         self._watcher = None
