@@ -286,8 +286,10 @@ class Broker(Logged):
         self.witness.begin()
 
     def _let_witness_in(self):
-        # QoS 2: each message keeps the one that it was sent with.
-        return MqttWatcher(self._side_port, client_id=f"witness-{self._side_port}", qos=2)
+        """Each message keeps the QoS that it was sent with. He comes back when the broker does, not by
+        trying: a try at a port of this machine where nobody listens may meet itself, and keep it."""
+        client_id = f"witness-{self._side_port}"
+        return MqttWatcher(self._side_port, client_id=client_id, qos=2, tries_again=False)
 
     def _answers(self):
         if not self.running():
@@ -495,7 +497,7 @@ class MqttWatcher:
     """A client that hears everything (MQTT 5, Retain As Published) and may publish. Its session
     outlives a broker that is stopped and started, so it misses nothing."""
 
-    def __init__(self, port, topic="#", client_id=None, qos=1):
+    def __init__(self, port, topic="#", client_id=None, qos=1, tries_again=True):
         self.messages = []
         self._lock = threading.Lock()
         self._subscribed = threading.Event()
@@ -505,6 +507,7 @@ class MqttWatcher:
         self.client = paho.Client(
             client_id=client_id or f"watcher-{os.getpid()}-{time.monotonic_ns()}",
             protocol=paho.MQTTv5,
+            reconnect_on_failure=tries_again,
         )
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = lambda *args: self._subscribed.set()

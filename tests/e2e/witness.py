@@ -43,7 +43,7 @@ class Witness:
         self._watcher = None
 
     def begin(self):
-        """The broker is there (again). The client begins anew too: its own next try would come too late."""
+        """The broker is there (again)."""
         self.leave()
         self._watcher = self._connect()
         self.begins += 1
