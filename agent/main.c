@@ -272,6 +272,8 @@ static void reload(struct agent *agent, const char *path)
         return;
     }
     log_set(config->log.level, config->log.format, config->log.identities);
+    if (agent->mqtt)
+        mqtt_reload(agent->mqtt, config);
     worker_reload(agent->worker, config);
     log_info(
         "configuration reloaded (log, telemetry, probe, limits); other keys wait for a restart",

@@ -11,7 +11,6 @@ static const struct pending {
     const char *path, *instead;
 } rows[] = {
     // clang-format off
-    { "telemetry.publish_s", "samples are not published in batches yet" },
     { "steering", no_steering },
 }; // clang-format on
 

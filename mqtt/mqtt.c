@@ -16,6 +16,7 @@
 #include "agent/state/bus.h"
 #include "agent/state/snapshot.h"
 #include "config/config.h"
+#include "mqtt/aside.h"
 #include "mqtt/backoff.h"
 #include "mqtt/commands.h"
 #include "mqtt/link.h"
@@ -24,6 +25,7 @@
 #include "mqtt/quiet.h"
 #include "mqtt/scribe.h"
 #include "mqtt/session.h"
+#include "mqtt/telemetry.h"
 #include "mqtt/tell.h"
 #include "mqtt/topics.h"
 
@@ -40,9 +42,6 @@ enum {
     DRAIN_MS = 1500,
     GOODBYE_MS = 800,
     STOP_MS = 4000,
-    /* How long one cause of refusals is told only once. */
-    ASIDE_MS = 3600000,
-    REASONS = 0x100,
 };
 
 /* Where the link is; a function for each. */
@@ -66,6 +65,7 @@ struct mqtt {
     char base[TOPICS_MAX];
     struct post *post;
     struct tell *tell;
+    struct telemetry *telemetry;
     struct commands *commands;
     struct link *link;
     pthread_t thread;
@@ -81,8 +81,8 @@ struct mqtt {
     int64_t progress_ms; /* the last send into silence, or the last ack */
     int64_t doubt_ms;    /* when a failed send is taken for a lost link */
     bool stopping;
-    struct quiet refusals, aside;
-    int64_t next_aside_ms[REASONS]; /* when the cause is told again */
+    struct quiet refusals;
+    struct aside aside;
     pthread_mutex_t lock;
     pthread_cond_t ended_cond;
     /* under lock: */
@@ -378,34 +378,21 @@ static void give_row_back(struct mqtt *mqtt, int64_t number)
     mqtt->doubt_ms = earlier(mqtt->doubt_ms, clock_now_ms() + DOUBT_MS);
 }
 
-/* One cause is told once in a while, so that a broker which refuses much makes no storm; that the
- * telling itself is refused, not at all, nor is a response, which went where a sender wanted it. */
-static bool is_told(struct mqtt *mqtt, const struct outbox_aside *aside, int64_t now_ms)
-{
-    char topic[TOPICS_MAX];
-    int64_t *next_ms = &mqtt->next_aside_ms[aside->reason & (REASONS - 1)];
-
-    topics_of(mqtt->base, "e/journal", topic);
-    if (now_ms < *next_ms || aside->class == OUTBOX_RESPONSE || strcmp(aside->topic, topic) == 0)
-        return false;
-    *next_ms = now_ms + ASIDE_MS;
-    return true;
-}
-
 static void tell_aside(struct mqtt *mqtt)
 {
     struct outbox_aside aside;
-    char detail[TOPICS_MAX + 64];
+    char detail[TOPICS_MAX + 64], journal[TOPICS_MAX];
     int64_t now_ms = clock_now_ms();
     int64_t unsaid = 0;
 
     if (!post_take_aside(mqtt->post, &aside))
         return;
-    if (quiet_lets(&mqtt->aside, now_ms, &unsaid))
+    if (quiet_lets(&mqtt->aside.log, now_ms, &unsaid))
         log_warning("the broker refused a message: set aside",
                     LOG_STR("why", reason_text(aside.reason)), LOG_STR("topic", aside.topic),
-                    LOG_NUM("count", mqtt->aside.count));
-    if (!is_told(mqtt, &aside, now_ms))
+                    LOG_NUM("count", mqtt->aside.log.count));
+    topics_of(mqtt->base, "e/journal", journal);
+    if (!aside_is_told(&mqtt->aside, &aside, journal, now_ms))
         return;
     (void)snprintf(detail, sizeof detail, "%s: %s", reason_text(aside.reason), aside.topic);
     bus_publish(mqtt->bus, BUS_JOURNAL, &(struct bus_journal){ "refused", detail });
@@ -440,6 +427,7 @@ static void send_rows(struct mqtt *mqtt)
 
         switch (link_send(mqtt->link, row)) {
         case LINK_SENT:
+            telemetry_went_out(mqtt->telemetry, row->message.topic);
             break;
         case LINK_NOT_NOW:
             give_row_back(mqtt, number);
@@ -526,6 +514,7 @@ static bool take_flag(struct mqtt *mqtt, bool *flag)
 static void begin_stop(struct mqtt *mqtt)
 {
     mqtt->stopping = true;
+    telemetry_cut(mqtt->telemetry);
     if (mqtt->step == STEP_ONLINE)
         enter(mqtt, STEP_DRAINING, clock_now_ms() + DRAIN_MS);
     else if (mqtt->step == STEP_CLOSING || mqtt->step == STEP_SUBSCRIBING)
@@ -626,6 +615,7 @@ static int64_t next_deadline_ms(struct mqtt *mqtt)
 {
     int64_t next = earlier(mqtt->deadline_ms, tell_next_ms(mqtt->tell));
 
+    next = earlier(next, telemetry_next_ms(mqtt->telemetry));
     if (mqtt->step == STEP_ONLINE)
         next =
             earlier(next, earlier(ack_deadline_ms(mqtt), post_next_ms(mqtt->post, clock_now_ms())));
@@ -655,6 +645,7 @@ static void *run(void *ctx)
         take_news(mqtt);
         commands_answer(mqtt->commands);
         tell_work(mqtt->tell);
+        telemetry_work(mqtt->telemetry);
         run_step(mqtt);
         tell_worker_of_switching(mqtt);
         post_tidy(mqtt->post);
@@ -695,9 +686,11 @@ static bool build(struct mqtt *mqtt, const struct mqtt_parts *parts)
     if (!mqtt->post)
         return false;
     mqtt->tell = tell_new(config, mqtt->base, mqtt->state, mqtt->operations, mqtt->post);
+    mqtt->telemetry =
+        telemetry_new(parts->samples, mqtt->base, mqtt->post, config->telemetry.publish_s);
     mqtt->commands = commands_new(parts, mqtt->base, mqtt->post);
     mqtt->link = link_new(config, mqtt->base, &calls);
-    return mqtt->tell && mqtt->commands && mqtt->link;
+    return mqtt->tell && mqtt->telemetry && mqtt->commands && mqtt->link;
 }
 
 struct mqtt *mqtt_new(const struct mqtt_parts *parts)
@@ -765,6 +758,12 @@ struct error mqtt_start(struct mqtt *mqtt)
     return ERROR_OK;
 }
 
+void mqtt_reload(struct mqtt *mqtt, const struct config *config)
+{
+    telemetry_set_publish_s(mqtt->telemetry, config->telemetry.publish_s);
+    post_wake(mqtt->post);
+}
+
 static struct timespec in_ms(int64_t ms)
 {
     struct timespec at;
@@ -809,6 +808,7 @@ void mqtt_free(struct mqtt *mqtt)
         return;
     link_free(mqtt->link);
     commands_free(mqtt->commands);
+    telemetry_free(mqtt->telemetry);
     tell_free(mqtt->tell);
     post_free(mqtt->post);
     pthread_cond_destroy(&mqtt->ended_cond);

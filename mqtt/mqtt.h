@@ -4,7 +4,7 @@
 
 #include "agent/base/error.h"
 
-/* The MQTT door: the link to the broker, commands in, statuses, twin and presence out. */
+/* The MQTT door: the link to the broker, commands in, statuses, twin, telemetry and presence out. */
 
 struct broker;
 struct bus;
@@ -32,6 +32,8 @@ struct mqtt_parts {
  * mqtt.uri is null. */
 struct mqtt *mqtt_new(const struct mqtt_parts *parts);
 MUST_CHECK struct error mqtt_start(struct mqtt *mqtt);
+/* Takes over what a reload may change (telemetry.publish_s). Any thread. */
+void mqtt_reload(struct mqtt *mqtt, const struct config *config);
 /* After the worker has stopped: sends what is left and the goodbye, as far as that goes in 4 s. False: the
  * library hangs (a name look-up), the object must not be freed and the process is left by _exit. */
 bool mqtt_stop(struct mqtt *mqtt);

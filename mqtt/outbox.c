@@ -15,17 +15,21 @@ enum {
     PACKET_TOO_LARGE = 0x95,
 };
 
-/* The rows are a list in the order of their coming. Those that have to go one after the other (of an
+/* The rows are a list in the order of their coming, telemetry behind all others. Those that have to go one after the other (of an
  * operation, of a retained topic) are found through buckets, oldest first, so that nobody who makes
  * us put many can make each of them cost a walk over all. */
 struct outbox {
     size_t cap_bytes;
     struct outbox_row *first, *last;
+    struct outbox_row *telemetry; /* the first of it */
+    struct outbox_row *thin_next; /* where thinning goes on; NULL: at the first of it */
     struct outbox_row *buckets[BUCKETS];
     int64_t last_number;
     struct outbox_counts counts;
     /* Bytes that may be dropped now: neither in flight nor to be kept. */
     size_t droppable_bytes;
+    /* Of these, telemetry. */
+    size_t thinnable_bytes;
     size_t outcomes, put_off;
     struct outbox_left left;
     int64_t done[OUTBOX_DONE_MAX];
@@ -77,7 +81,13 @@ static struct outbox_row *row_new(const struct outbox_message *m)
 
 static bool may_drop(enum outbox_class class)
 {
-    return class == OUTBOX_EVENT || class == OUTBOX_RESPONSE || class == OUTBOX_ANSWER;
+    return class == OUTBOX_EVENT || class == OUTBOX_RESPONSE || class == OUTBOX_ANSWER ||
+           class == OUTBOX_TELEMETRY;
+}
+
+static bool is_telemetry(const struct outbox_row *row)
+{
+    return row->message.class == OUTBOX_TELEMETRY;
 }
 
 static bool same_topic(const struct outbox_message *a, const struct outbox_message *b)
@@ -117,6 +127,8 @@ static void count_state(struct outbox *outbox, const struct outbox_row *row, boo
         outbox->counts.in_flight += one;
     else if (may_drop(row->message.class))
         outbox->droppable_bytes += one * size_of(row);
+    if (!row->in_flight && is_telemetry(row))
+        outbox->thinnable_bytes += one * size_of(row);
     if (row->not_before_ms > 0)
         outbox->put_off += one;
 }
@@ -134,14 +146,23 @@ static void count_row(struct outbox *outbox, const struct outbox_row *row, bool 
     count_state(outbox, row, add);
 }
 
+/* NULL: to the end. */
+static void link_row(struct outbox *outbox, struct outbox_row *row, struct outbox_row *before)
+{
+    row->next = before;
+    row->before = before ? before->before : outbox->last;
+    *(row->before ? &row->before->next : &outbox->first) = row;
+    *(before ? &before->before : &outbox->last) = row;
+}
+
 static void append_row(struct outbox *outbox, struct outbox_row *row)
 {
     struct outbox_row **chain = bucket_of(outbox, &row->message);
 
     row->number = ++outbox->last_number;
-    row->before = outbox->last;
-    *(outbox->last ? &outbox->last->next : &outbox->first) = row;
-    outbox->last = row;
+    link_row(outbox, row, is_telemetry(row) ? NULL : outbox->telemetry);
+    if (is_telemetry(row) && !outbox->telemetry)
+        outbox->telemetry = row;
     while (chain && *chain)
         chain = &(*chain)->chain;
     if (chain)
@@ -156,6 +177,10 @@ static void forget_row(struct outbox *outbox, struct outbox_row *row)
 
     *(row->before ? &row->before->next : &outbox->first) = row->next;
     *(row->next ? &row->next->before : &outbox->last) = row->before;
+    if (outbox->telemetry == row)
+        outbox->telemetry = row->next;
+    if (outbox->thin_next == row)
+        outbox->thin_next = row->next;
     while (chain && *chain != row)
         chain = &(*chain)->chain;
     if (chain)
@@ -252,16 +277,39 @@ static void drop(struct outbox *outbox, struct outbox_row *row)
     outbox->counts.dropped++;
 }
 
-/* Makes room for `size` bytes, if that can be. What is passed over is bounded: outcomes, retained
- * values, and what is in flight. */
-static bool make_room(struct outbox *outbox, size_t size)
+static bool has_room(const struct outbox *outbox, size_t size)
 {
+    return outbox->counts.bytes + size <= outbox->cap_bytes;
+}
+
+/* Drops one row of telemetry, of which there is one that is not in flight, and passes over the next. */
+static void thin(struct outbox *outbox)
+{
+    struct outbox_row *victim = outbox->thin_next;
+
+    while (victim && victim->in_flight)
+        victim = victim->next;
+    if (!victim)
+        victim = outbox->telemetry;
+    while (victim->in_flight)
+        victim = victim->next;
+    outbox->thin_next = victim->next ? victim->next->next : NULL;
+    drop(outbox, victim);
+}
+
+/* Makes room for `size` bytes of `class`, if that can be. What is passed over is bounded: outcomes,
+ * retained values, and what is in flight. */
+static bool make_room(struct outbox *outbox, size_t size, enum outbox_class class)
+{
+    size_t droppable_bytes =
+        class == OUTBOX_TELEMETRY ? outbox->thinnable_bytes : outbox->droppable_bytes;
     struct outbox_row *next;
 
-    if (outbox->counts.bytes - outbox->droppable_bytes + size > outbox->cap_bytes)
+    if (outbox->counts.bytes - droppable_bytes + size > outbox->cap_bytes)
         return false;
-    for (struct outbox_row *r = outbox->first; r && outbox->counts.bytes + size > outbox->cap_bytes;
-         r = next) {
+    while (!has_room(outbox, size) && outbox->thinnable_bytes > 0)
+        thin(outbox);
+    for (struct outbox_row *r = outbox->first; r && !has_room(outbox, size); r = next) {
         next = r->next;
         if (!r->in_flight && may_drop(r->message.class))
             drop(outbox, r);
@@ -305,7 +353,7 @@ static bool add(struct outbox *outbox, const struct outbox_message *message)
     if (!row)
         return false;
     remove_replaced(outbox, message);
-    if (!make_room(outbox, size_of(row)) && may_drop(message->class)) {
+    if (!make_room(outbox, size_of(row), message->class) && may_drop(message->class)) {
         note_done(outbox, message->letter);
         outbox->counts.dropped++;
         free(row);

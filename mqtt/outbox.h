@@ -7,7 +7,8 @@
 #include "agent/base/id.h"
 #include "mqtt/topics.h"
 
-/* What waits to be told to the broker, in memory: a bounded list, in the order of its coming. A row
+/* What waits to be told to the broker, in memory: a bounded list, in the order of its coming (but
+ * telemetry, which is last). A row
  * leaves when the broker has acknowledged it. A pure data structure: no lock, no I/O, time is
  * given. The caller keeps it under a lock of its own; a row in flight stays where it is until
  * outbox_acked(), outbox_returned() or outbox_lost(), so its fields may be read without that lock
@@ -44,6 +45,10 @@ enum outbox_class {
     /* OUTBOX_OUTCOME: how an operation ended that began: never dropped for the cap, and never at all
      * while it is on disk. */
     OUTBOX_OUTCOME,
+    /* OUTBOX_TELEMETRY: goes behind all others. Over the cap it is dropped before them, and thinned:
+     * every second one from the oldest on, and again from the oldest once the newest is reached. So a
+     * long outage gets coarser and keeps its beginning. */
+    OUTBOX_TELEMETRY,
 };
 
 struct outbox_message {
@@ -105,8 +110,9 @@ struct outbox;
 struct outbox *outbox_new(size_t cap_bytes);
 void outbox_free(struct outbox *outbox);
 
-/* Copies the message to the end, less what it replaces. Over the cap the oldest that may be dropped
- * go first, but only where that makes room; a new one that may be dropped is not kept otherwise.
+/* Copies the message to the end, less what it replaces. Over the cap telemetry is thinned, then the
+ * oldest that may be dropped go, but only where that makes room; for telemetry nothing else has to
+ * go. A new one that may be dropped is not kept otherwise.
  * What a waiting row says already, or a newer one has overtaken, is not put. The work does not grow
  * with what waits. False: not kept, and it should have been. True also for an outcome that is left on
  * disk. */

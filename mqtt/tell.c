@@ -63,6 +63,7 @@ struct tell {
     char *told[DOCUMENTS]; /* the texts told last; NULL: nothing yet */
     bool told_a_reading;
     struct connectivity told_connectivity;
+    struct twin_pace twin_pace;
     enum modem_state told_modem;
     enum error_code told_trouble;
     int64_t next_sim_ms, next_modem_ms, next_journal_ms;
@@ -241,10 +242,13 @@ static void tell_esim(struct tell *tell, const struct snapshot *s)
         tell_document(tell, DOCUMENT_ESIM, messages_esim(s, config_label_of, tell->config));
 }
 
+/* What is not told for its pace is looked at again with the next reading. */
 static void tell_connectivity(struct tell *tell, const struct snapshot *s)
 {
     if (!s->has_connectivity ||
-        (tell->told_a_reading && !twin_is_news(&tell->told_connectivity, &s->connectivity)))
+        (tell->told_a_reading &&
+         !twin_may_tell(&tell->twin_pace, twin_news_of(&tell->told_connectivity, &s->connectivity),
+                        clock_now_ms())))
         return;
     tell->told_a_reading = true;
     tell->told_connectivity = s->connectivity;

@@ -147,6 +147,7 @@ cJSON *render_connectivity(const struct connectivity *c)
     clock_to_text(c->at_utc_ms, at);
     return all_or_nothing(
         json, json && add_text(json, "at", at) &&
+                  (clock_was_set(c->at_utc_ms) || add_bool(json, "clock_set", false)) &&
                   (c->registration == REGISTRATION_UNKNOWN ||
                    add_text(json, "registration", registration_name(c->registration))) &&
                   (c->registration != REGISTRATION_DENIED || c->reject_cause <= 0 ||

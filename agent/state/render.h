@@ -19,7 +19,7 @@ cJSON *render_eid(const struct eid *eid);
 cJSON *render_profile(const struct profile *profile, render_label label, const void *ctx);
 /* An array of them in the card's order. */
 cJSON *render_profiles(const struct profile_list *list, render_label label, const void *ctx);
-/* {"at","registration","reject_cause","roaming","operator","technology","signal","data","quality",
+/* {"at","clock_set" (false, where it is not),"registration","reject_cause","roaming","operator","technology","signal","data","quality",
  * "iccid","imsi_hash"} */
 cJSON *render_connectivity(const struct connectivity *connectivity);
 /* {"agent":{"version","device_id"},"modem":{…},"card":{…}}; the door adds what it can do.

@@ -1,8 +1,8 @@
 """What the end-to-end tests are made of: the simulator, a real broker, the agent, and clients.
 
-Standard library and Debian's python3-paho-mqtt 1.6 (python3-jsonschema for the witness) only. The
-binaries are looked for in LPM_BIN_DIR. Everything lives in a folder of the test's own; each process is ended by its id.
-LPM_TEST_SLOW (a number) multiplies every time-out.
+Standard library, Debian's python3-paho-mqtt 1.6 and, for the witness, python3-jsonschema. The binaries
+are looked for in LPM_BIN_DIR. Everything lives in a folder of the test's own; each process is ended by
+its id. LPM_TEST_SLOW (a number) multiplies every time-out.
 
     with harness.Lab() as lab:
         sim = lab.sim("guide.json", {"modem.refresh": "enable"})
@@ -252,28 +252,32 @@ class Sim(Logged):
 
 class Broker(Logged):
     """A real mosquitto on a port of its own; stop() and start() keep the port and the sessions. It has
-    a witness, who comes in by a listener of his own: passwords and ACLs of `extra` are not his."""
+    a witness, who comes in by a listener of his own: passwords and ACLs are not his.
+    `extra`: more lines. `conf`: the whole configuration, with `port` as one of its listeners."""
 
-    def __init__(self, folder, port=None, extra="", start=True):
+    def __init__(self, folder, port=None, extra="", start=True, conf=None):
         super().__init__(folder, "mosquitto")
         self.port = port or free_port()
         self._side_port = free_port()
         self.witness = Witness(self._let_witness_in)
         self.conf = self.folder / "mosquitto.conf"
-        self.configure(extra)
+        self.configure(extra, conf)
         if start:
             self.start()
 
-    def configure(self, extra=""):
+    def configure(self, extra="", conf=None):
         """For the next start."""
-        self.witness.limits = Limits(extra)
-        self.conf.write_text(
+        conf = conf or (
             f"per_listener_settings true\nuser root\n"
             f"persistence true\npersistence_location {self.folder}/\n"
             f"log_type all\nmax_queued_messages 100000\n"
-            f"listener {self._side_port} 127.0.0.1\nallow_anonymous true\n"
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\n{extra}\n"
         )
+        assert "per_listener_settings true\n" in conf, "it would be the witness's, too"
+        before, rest = conf.split("\nlistener ", 1)
+        side = f"listener {self._side_port} 127.0.0.1\nallow_anonymous true\n"
+        self.conf.write_text(f"{before}\n{side}listener {rest}")
+        self.witness.limits = Limits(conf)
 
     @property
     def uri(self):
@@ -368,7 +372,7 @@ class Agent(Logged):
         self.socket = str(self.folder / "api.sock")
         self.config_path = self.folder / "config.json"
         self.env = env or {}
-        # Each (MQTT client id, base of its topics) that it was started with.
+        # Each ({MQTT client id, …}, base of its topics) that it was started with.
         self.identities = set()
         self.config = {
             "device_id": DEVICE,
@@ -392,10 +396,9 @@ class Agent(Logged):
 
     def identity(self):
         device, mqtt = self.config["device_id"], self.config.get("mqtt", {})
-        return (
-            mqtt.get("client_id") or f"lpm-{device}",
-            f"{mqtt.get('topic_prefix', 'esim/v1')}/{device}",
-        )
+        # A broker may take the certificate's name, which is the device's, for the client's.
+        clients = frozenset([mqtt.get("client_id") or f"lpm-{device}", device])
+        return clients, f"{mqtt.get('topic_prefix', 'esim/v1')}/{device}"
 
     def start(self, ready=True):
         self.identities.add(self.identity())
@@ -495,9 +498,10 @@ class Message:
 
 class MqttWatcher:
     """A client that hears everything (MQTT 5, Retain As Published) and may publish. Its session
-    outlives a broker that is stopped and started, so it misses nothing."""
+    outlives a broker that is stopped and started, so it misses nothing. `setup` is called with
+    Paho's client before it connects."""
 
-    def __init__(self, port, topic="#", client_id=None, qos=1, tries_again=True):
+    def __init__(self, port, topic="#", client_id=None, setup=None, qos=1, tries_again=True):
         self.messages = []
         self._lock = threading.Lock()
         self._subscribed = threading.Event()
@@ -514,6 +518,8 @@ class MqttWatcher:
         self.client.on_message = self._on_message
         self.client.on_publish = lambda client, userdata, mid: self._published.add(mid)
         self.client.reconnect_delay_set(1, 1)
+        if setup:
+            setup(self.client)
         session = Properties(PacketTypes.CONNECT)
         session.SessionExpiryInterval = 3600
         # Mosquitto 2.0 saves no session that began with a clean start.
@@ -590,8 +596,8 @@ class Lab:
         self._stack.callback(sim.stop)
         return sim
 
-    def broker(self, extra="", start=True):
-        broker = Broker(self._place("broker"), extra=extra, start=start)
+    def broker(self, extra="", start=True, **more):
+        broker = Broker(self._place("broker"), extra=extra, start=start, **more)
         self._stack.callback(self._end_broker, broker)
         return broker
 
@@ -623,8 +629,9 @@ class Lab:
             agent.complain(f"it ended by itself with status {agent.process.returncode}")
         agent.stop()
 
-    def watcher(self, broker, topic="#"):
-        watcher = MqttWatcher(broker.port, topic)
+    def watcher(self, broker, topic="#", port=None, **more):
+        """`port`: another listener of the broker than its first."""
+        watcher = MqttWatcher(port or broker.port, topic, **more)
         self._stack.callback(watcher.close)
         return watcher
 

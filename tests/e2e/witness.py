@@ -67,7 +67,7 @@ class Witness:
         return [m for m in self.messages + now if m.topic == topic]
 
     def check(self, log, identities, whole):
-        """`log`: the broker's. `identities`: {(client id, base)} of the agents. `whole`: the broker was
+        """`log`: the broker's. `identities`: {({client id, …}, base)} of the agents. `whole`: the broker was
         there from the begin to finish(), so nothing may be missing. AssertionError: what is wrong."""
         complaints = list(self._complaints(log, identities, whole and self.begins == 1))
         if complaints:
@@ -75,7 +75,7 @@ class Witness:
             raise AssertionError("\n".join(["not as mqtt/asyncapi.json says:", *complaints[:SHOWN], *more]))
 
     def _complaints(self, log, identities, whole):
-        agents = {client for client, _ in identities}
+        agents = {client for clients, _ in identities for client in clients}
         bases = {base for _, base in identities}
         said, others = collections.Counter(), set()
         for client, topic in RECEIVED.findall(log):

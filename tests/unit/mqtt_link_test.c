@@ -14,6 +14,7 @@
 #include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
+#include "agent/state/samples.h"
 #include "agent/state/snapshot.h"
 #include "config/config.h"
 #include "mqtt/link.h"
@@ -37,6 +38,7 @@ struct agent {
     struct reads *reads;
     struct journal *journal;
     struct broker *broker;
+    struct samples *samples;
     struct mqtt *mqtt;
     struct snapshot now;
     sem_t woken; /* the worker would wake */
@@ -127,6 +129,7 @@ static void agent_make_slow(struct agent *agent, int port, const char *dir, int 
     agent->config.mqtt.reconnect_max_s = reconnect_s;
     agent->config.mqtt.outbox_max_kib = 2048;
     agent->config.mqtt.commands = CONFIG_COMMANDS_ALL;
+    agent->config.telemetry.publish_s = 1800;
     agent->config.switching.verify_s = 300;
     assert_int_equal(sem_init(&agent->woken, 0, 0), 0);
     assert_int_equal(sem_init(&agent->facts, 0, 0), 0);
@@ -136,6 +139,7 @@ static void agent_make_slow(struct agent *agent, int port, const char *dir, int 
     agent->operations = operations_new(agent->bus, agent->state, agent->journal);
     agent->reads = reads_new();
     agent->broker = broker_new();
+    agent->samples = samples_new();
     broker_set_wake(agent->broker, on_facts, agent);
     operations_set_wake(agent->operations, on_wake, agent);
     reads_set_wake(agent->reads, on_wake, agent);
@@ -148,6 +152,7 @@ static void agent_make_slow(struct agent *agent, int port, const char *dir, int 
         .reads = agent->reads,
         .journal = agent->journal,
         .broker = agent->broker,
+        .samples = agent->samples,
     });
     assert_non_null(agent->mqtt);
 }
@@ -162,6 +167,7 @@ static void agent_done(struct agent *agent)
     reads_close(agent->reads);
     assert_true(mqtt_stop(agent->mqtt));
     mqtt_free(agent->mqtt);
+    samples_free(agent->samples);
     broker_free(agent->broker);
     reads_free(agent->reads);
     operations_free(agent->operations);

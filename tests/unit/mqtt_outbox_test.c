@@ -589,6 +589,173 @@ static void responses_go_once(void **state)
     outbox_free(NULL);
 }
 
+/* --- telemetry --- */
+
+/* The payloads that wait, in their order. */
+static const char *waiting(struct outbox *o, char *ret)
+{
+    char *at = ret;
+    const struct outbox_row *row;
+
+    *at = '\0';
+    while ((row = outbox_next(o, 0, OUTBOX_IN_FLIGHT_MAX, ALL))) {
+        at += sprintf(at, "%s ", row->message.payload);
+        assert_int_equal(outbox_acked(o, row->number, 0, 0), OUTBOX_DELIVERED);
+    }
+    return ret;
+}
+
+static void telemetry_goes_last(void **state)
+{
+    struct outbox *o = outbox_new(MUCH);
+    char got[256];
+    int64_t a, b;
+
+    (void)state;
+    put(o, OUTBOX_TELEMETRY, "m", "m1", NULL);
+    put(o, OUTBOX_EVENT, "e", "e1", NULL);
+    put(o, OUTBOX_TELEMETRY, "m", "m2", NULL);
+    put(o, OUTBOX_OUTCOME, "s", "o1", "op-a");
+    put(o, OUTBOX_LATEST, "twin", "t1", NULL);
+    put(o, OUTBOX_STATUS, "s", "s1", "op-b");
+    assert_string_equal(waiting(o, got), "e1 o1 t1 s1 m1 m2 ");
+    /* The list is whole after it was empty, with and without telemetry. */
+    put(o, OUTBOX_EVENT, "e", "e2", NULL);
+    put(o, OUTBOX_TELEMETRY, "m", "m3", NULL);
+    put(o, OUTBOX_EVENT, "e", "e3", NULL);
+    assert_string_equal(next(o, 0, &a), "e2");
+    assert_string_equal(next(o, 0, &b), "e3");
+    assert_string_equal(next(o, 0, NULL), "m3");
+    put(o, OUTBOX_EVENT, "e", "e4", NULL);
+    /* What was in flight waits again in its old place. */
+    outbox_lost(o);
+    assert_string_equal(waiting(o, got), "e2 e3 e4 m3 ");
+    put(o, OUTBOX_TELEMETRY, "m", "m4", NULL);
+    assert_string_equal(waiting(o, got), "m4 ");
+    outbox_free(o);
+}
+
+/* A cap for `rows` rows with a payload of two letters. */
+static struct outbox *outbox_for(size_t rows)
+{
+    struct outbox *o = outbox_new(MUCH);
+    size_t one;
+
+    put(o, OUTBOX_TELEMETRY, "m", "..", NULL);
+    one = outbox_counts(o).bytes;
+    outbox_free(o);
+    return outbox_new(rows * one);
+}
+
+static void put_many(struct outbox *o, enum outbox_class class, const char *letter, int from,
+                     int to)
+{
+    char text[3];
+
+    for (int i = from; i <= to; i++) {
+        (void)snprintf(text, sizeof text, "%s%c", letter, 'a' + i);
+        put(o, class, "m", text, NULL);
+    }
+}
+
+/* What is left of rows a, b, c … in a cap for eight. */
+static const struct {
+    const char *what;
+    int rows;
+    const char *left;
+} thinned[] = {
+    // clang-format off
+    { "all", 8, "ma mb mc md me mf mg mh " },
+    { "the oldest goes", 9, "mb mc md me mf mg mh mi " },
+    { "then the third", 10, "mb md me mf mg mh mi mj " },
+    { "every second one", 15, "mb md mf mh mj ml mn mo " },
+    { "once the newest is reached, again from the oldest", 16, "md mf mh mj ml mn mo mp " },
+    { "every second one of what is left", 17, "md mh mj ml mn mo mp mq " },
+    { "twice through", 26, "mh mo ms mv mw mx my mz " },
+}; // clang-format on
+
+static void an_outage_gets_coarser(void **state)
+{
+    char got[256];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(thinned); i++) {
+        struct outbox *o = outbox_for(8);
+
+        put_many(o, OUTBOX_TELEMETRY, "m", 0, thinned[i].rows - 1);
+        assert_int_equal(outbox_counts(o).dropped, thinned[i].rows > 8 ? thinned[i].rows - 8 : 0);
+        print_message("%s\n", thinned[i].what);
+        assert_string_equal(waiting(o, got), thinned[i].left);
+        outbox_free(o);
+    }
+}
+
+static void telemetry_makes_room_for_all_others(void **state)
+{
+    struct outbox *o = outbox_for(6);
+    char got[256];
+    int64_t n;
+
+    (void)state;
+    put_many(o, OUTBOX_EVENT, "e", 0, 2);
+    put_many(o, OUTBOX_TELEMETRY, "m", 0, 2);
+    put_many(o, OUTBOX_EVENT, "e", 3, 4);
+    put(o, OUTBOX_OUTCOME, "m", "oa", NULL);
+    /* All of it is gone before an event is; for telemetry no event goes. */
+    assert_int_equal(outbox_counts(o).dropped, 3);
+    put(o, OUTBOX_TELEMETRY, "m", "mx", NULL);
+    assert_int_equal(outbox_counts(o).dropped, 4);
+    assert_int_equal(outbox_counts(o).rows, 6);
+    put_many(o, OUTBOX_EVENT, "e", 5, 5);
+    assert_string_equal(waiting(o, got), "eb ec ed ee oa ef ");
+    assert_int_equal(outbox_counts(o).bytes, 0);
+    /* What is in flight stays. */
+    put_many(o, OUTBOX_TELEMETRY, "m", 0, 0);
+    assert_string_equal(next(o, 0, &n), "ma");
+    put_many(o, OUTBOX_TELEMETRY, "m", 1, 6);
+    put_many(o, OUTBOX_EVENT, "e", 0, 4);
+    outbox_lost(o);
+    assert_string_equal(waiting(o, got), "ea eb ec ed ee ma ");
+    outbox_free(o);
+}
+
+/* Acknowledged or in flight while thinning goes on. */
+static void thinned_while_it_is_sent(void **state)
+{
+    struct outbox *o = outbox_for(8);
+    char got[256];
+    int64_t n;
+
+    (void)state;
+    put_many(o, OUTBOX_TELEMETRY, "m", 0, 8); /* a is gone, c is next */
+    for (const char *at = "bcd"; *at; at++) {
+        assert_int_equal(next(o, 0, &n)[1], *at);
+        assert_int_equal(outbox_acked(o, n, 0, 0), OUTBOX_DELIVERED);
+    }
+    assert_string_equal(next(o, 0, &n), "me");
+    put_many(o, OUTBOX_TELEMETRY, "m", 9, 12); /* e is in flight: f goes, then h */
+    outbox_lost(o);
+    assert_string_equal(waiting(o, got), "me mg mh mi mj mk ml mm ");
+    outbox_free(o);
+}
+
+static void thinned_letters_leave_the_disk(void **state)
+{
+    struct outbox *o = outbox_new(4096);
+    int64_t done[64];
+    size_t count;
+
+    (void)state;
+    for (int i = 1; i <= 40; i++)
+        assert_true(put_letter(o, OUTBOX_TELEMETRY, NULL, 0, i));
+    count = outbox_take_done(o, 64, done);
+    assert_int_equal(count, outbox_counts(o).dropped);
+    assert_int_equal(count + outbox_counts(o).rows, 40);
+    for (size_t i = 0; i < count && i < 5; i++)
+        assert_int_equal(done[i], 1 + 2 * (int64_t)i);
+    outbox_free(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -612,6 +779,11 @@ int main(void)
         cmocka_unit_test(an_outcome_that_the_disk_did_not_take),
         cmocka_unit_test(loaded_once),
         cmocka_unit_test(what_was_set_aside),
+        cmocka_unit_test(telemetry_goes_last),
+        cmocka_unit_test(an_outage_gets_coarser),
+        cmocka_unit_test(telemetry_makes_room_for_all_others),
+        cmocka_unit_test(thinned_while_it_is_sent),
+        cmocka_unit_test(thinned_letters_leave_the_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,6 +197,35 @@ static void refused_and_dropped_leave_the_disk(void **state)
     close_scene(&s);
 }
 
+static void telemetry_lives_on_and_is_thinned(void **state)
+{
+    struct scene s;
+    char text[16];
+
+    (void)state;
+    open_scene(&s, 4096);
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(text, sizeof text, "m%d", i);
+        say(&s, OUTBOX_TELEMETRY, text, true);
+        if (i == 50)
+            say(&s, OUTBOX_EVENT, "event", true);
+    }
+    write_outcome(&s, "end", "op-a", 7);
+    post_tidy(s.post);
+    assert_true(post_counts(s.post).dropped > 50);
+    assert_int_equal(on_disk(&s), post_counts(s.post).rows);
+    restart(&s, 4096);
+    assert_int_equal(post_counts(s.post).dropped, 0);
+    assert_int_equal(on_disk(&s), post_counts(s.post).rows);
+    /* A smaller cap than before costs telemetry alone. */
+    restart(&s, 1024);
+    assert_true(post_counts(s.post).dropped > 0);
+    assert_int_equal(on_disk(&s), post_counts(s.post).rows);
+    expect(&s, "event");
+    expect(&s, "end");
+    close_scene(&s);
+}
+
 /* More outcomes than memory has places for, some of before the restart: all come, once, in order. */
 static void no_outcome_is_lost(void **state)
 {
@@ -254,6 +283,7 @@ int main(void)
         cmocka_unit_test(what_lives_on),
         cmocka_unit_test(an_end_is_known_again),
         cmocka_unit_test(refused_and_dropped_leave_the_disk),
+        cmocka_unit_test(telemetry_lives_on_and_is_thinned),
         cmocka_unit_test(no_outcome_is_lost),
         cmocka_unit_test(without_a_disk),
     };

@@ -29,7 +29,7 @@ static void a_line_a_sample(void **state)
     file = fopen(path, "r");
     assert_non_null(file);
     for (int i = 0; i < 3; i++) {
-        char at[32];
+        char at[40];
 
         assert_non_null(fgets(line, sizeof line, file));
         assert_int_equal(line[strlen(line) - 1], '\n');

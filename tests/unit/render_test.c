@@ -74,29 +74,29 @@ static const struct {
     { "nothing known", { .at_utc_ms = INT64_C(1795464089120) },
       "{\"at\":\"2026-11-23T20:01:29.120Z\",\"signal\":{},\"data\":{},\"quality\":{}}" },
     { "searching", { .registration = REGISTRATION_SEARCHING, .attached_known = true },
-      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"registration\":\"searching\",\"signal\":{},"
+      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"clock_set\":false,\"registration\":\"searching\",\"signal\":{},"
       "\"data\":{\"attached\":false},\"quality\":{}}" },
     { "LTE, roaming, with data",
       { .registration = REGISTRATION_ROAMING, .technology = TECHNOLOGY_LTE, .plmn = "26201",
         .signal = { .rsrp_dbm = { true, -97 }, .rsrq_db = { true, -10.5 }, .sinr_db = { true, 0 } },
         .attached_known = true, .attached = true, .address_count = 2, .addresses = { "10.0.0.1", "2001:db8::1" },
         .has_iccid = true, .iccid = { "8949001312170061988" } },
-      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"registration\":\"roaming\",\"roaming\":true,"
+      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"clock_set\":false,\"registration\":\"roaming\",\"roaming\":true,"
       "\"operator\":\"26201\",\"technology\":\"LTE\",\"signal\":{\"rsrp_dbm\":-97,\"rsrq_db\":-10.5,"
       "\"sinr_db\":0},\"data\":{\"attached\":true,\"addresses\":[\"10.0.0.1\",\"2001:db8::1\"]},"
       "\"quality\":{},\"iccid\":\"8949001312170061988\"}" },
     { "denied, with its cause", { .registration = REGISTRATION_DENIED, .reject_cause = 15, .imsi_hash = "0123456789abcdef" },
-      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"registration\":\"denied\",\"reject_cause\":15,\"signal\":{},"
+      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"clock_set\":false,\"registration\":\"denied\",\"reject_cause\":15,\"signal\":{},"
       "\"data\":{},\"quality\":{},\"imsi_hash\":\"0123456789abcdef\"}" },
     { "denied, nobody says why", { .registration = REGISTRATION_DENIED, .reject_cause = -1 },
-      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"registration\":\"denied\",\"signal\":{},\"data\":{},\"quality\":{}}" },
+      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"clock_set\":false,\"registration\":\"denied\",\"signal\":{},\"data\":{},\"quality\":{}}" },
     { "quality", { .quality = { { true, 50 }, { true, 112 }, true, INT64_C(5000000000), 0 } },
-      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"signal\":{},\"data\":{},\"quality\":{\"loss_pct\":50,\"rtt_ms\":112,"
+      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"clock_set\":false,\"signal\":{},\"data\":{},\"quality\":{\"loss_pct\":50,\"rtt_ms\":112,"
       "\"rx_bytes\":5000000000,\"tx_bytes\":0}}" },
     { "3G at home",
       { .registration = REGISTRATION_HOME, .technology = TECHNOLOGY_3G,
         .signal = { .rssi_dbm = { true, -71 }, .rscp_dbm = { true, -80 }, .ecno_db = { true, -6 } } },
-      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"registration\":\"home\",\"roaming\":false,"
+      "{\"at\":\"1970-01-01T00:00:00.000Z\",\"clock_set\":false,\"registration\":\"home\",\"roaming\":false,"
       "\"technology\":\"3G\",\"signal\":{\"rssi_dbm\":-71,\"rscp_dbm\":-80,\"ecno_db\":-6},"
       "\"data\":{},\"quality\":{}}" },
 }; // clang-format on
