@@ -1,8 +1,8 @@
 """What the end-to-end tests are made of: the simulator, a real broker, the agent, and clients.
 
-Standard library and Debian's python3-paho-mqtt 1.6 only. The binaries are looked for in
-LPM_BIN_DIR. Everything lives in a folder of the test's own; each process is ended by its id.
-LPM_TEST_SLOW (a number) multiplies every time-out.
+Standard library, Debian's python3-paho-mqtt 1.6 and, for the witness, python3-jsonschema. The binaries
+are looked for in LPM_BIN_DIR. Everything lives in a folder of the test's own; each process is ended by
+its id. LPM_TEST_SLOW (a number) multiplies every time-out.
 
     with harness.Lab() as lab:
         sim = lab.sim("guide.json", {"modem.refresh": "enable"})
@@ -30,6 +30,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from witness import Limits, Witness
 
 SLOW = float(os.environ.get("LPM_TEST_SLOW", "1"))
 TIMEOUT = 30.0
@@ -249,21 +251,33 @@ class Sim(Logged):
 
 
 class Broker(Logged):
-    """A real mosquitto on a port of its own; stop() and start() keep the port and the sessions.
-    `conf`: the whole configuration, with `port` as one of its listeners."""
+    """A real mosquitto on a port of its own; stop() and start() keep the port and the sessions. It has
+    a witness, who comes in by a listener of his own: passwords and ACLs are not his.
+    `extra`: more lines. `conf`: the whole configuration, with `port` as one of its listeners."""
 
     def __init__(self, folder, port=None, extra="", start=True, conf=None):
         super().__init__(folder, "mosquitto")
         self.port = port or free_port()
+        self._side_port = free_port()
+        self.witness = Witness(self._let_witness_in)
         self.conf = self.folder / "mosquitto.conf"
-        self.conf.write_text(
-            conf
-            or f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n"
-            f"persistence true\npersistence_location {self.folder}/\n"
-            f"log_type all\n{extra}\n"
-        )
+        self.configure(extra, conf)
         if start:
             self.start()
+
+    def configure(self, extra="", conf=None):
+        """For the next start."""
+        conf = conf or (
+            f"per_listener_settings true\nuser root\n"
+            f"persistence true\npersistence_location {self.folder}/\n"
+            f"log_type all\nmax_queued_messages 100000\n"
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\n{extra}\n"
+        )
+        assert "per_listener_settings true\n" in conf, "it would be the witness's, too"
+        before, rest = conf.split("\nlistener ", 1)
+        side = f"listener {self._side_port} 127.0.0.1\nallow_anonymous true\n"
+        self.conf.write_text(f"{before}\n{side}listener {rest}")
+        self.witness.limits = Limits(conf)
 
     @property
     def uri(self):
@@ -273,6 +287,13 @@ class Broker(Logged):
         program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         self.spawn([program, "-c", str(self.conf)], stdin=subprocess.DEVNULL)
         wait_until(self._answers, what=f"mosquitto on port {self.port}")
+        self.witness.begin()
+
+    def _let_witness_in(self):
+        """Each message keeps the QoS that it was sent with. He comes back when the broker does, not by
+        trying: a try at a port of this machine where nobody listens may meet itself, and keep it."""
+        client_id = f"witness-{self._side_port}"
+        return MqttWatcher(self._side_port, client_id=client_id, qos=2, tries_again=False)
 
     def _answers(self):
         if not self.running():
@@ -351,6 +372,8 @@ class Agent(Logged):
         self.socket = str(self.folder / "api.sock")
         self.config_path = self.folder / "config.json"
         self.env = env or {}
+        # Each ({MQTT client id, …}, base of its topics) that it was started with.
+        self.identities = set()
         self.config = {
             "device_id": DEVICE,
             "state_dir": str(self.folder / "state"),
@@ -371,7 +394,14 @@ class Agent(Logged):
         merge(self.config, more or {})
         self.config_path.write_text(json.dumps(self.config, indent=1))
 
+    def identity(self):
+        device, mqtt = self.config["device_id"], self.config.get("mqtt", {})
+        # A broker may take the certificate's name, which is the device's, for the client's.
+        clients = frozenset([mqtt.get("client_id") or f"lpm-{device}", device])
+        return clients, f"{mqtt.get('topic_prefix', 'esim/v1')}/{device}"
+
     def start(self, ready=True):
+        self.identities.add(self.identity())
         env = {k: v for k, v in os.environ.items() if not k.startswith("LPM_AGENT__")}
         env.update(self.env)
         self.spawn(
@@ -471,15 +501,17 @@ class MqttWatcher:
     outlives a broker that is stopped and started, so it misses nothing. `setup` is called with
     Paho's client before it connects."""
 
-    def __init__(self, port, topic="#", client_id=None, setup=None):
+    def __init__(self, port, topic="#", client_id=None, setup=None, qos=1, tries_again=True):
         self.messages = []
         self._lock = threading.Lock()
         self._subscribed = threading.Event()
         self._published = set()
         self._topic = topic
+        self._qos = qos
         self.client = paho.Client(
             client_id=client_id or f"watcher-{os.getpid()}-{time.monotonic_ns()}",
             protocol=paho.MQTTv5,
+            reconnect_on_failure=tries_again,
         )
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = lambda *args: self._subscribed.set()
@@ -497,7 +529,7 @@ class MqttWatcher:
             raise AssertionError("the watcher could not subscribe")
 
     def _on_connect(self, client, userdata, flags, reason, properties=None):
-        options = SubscribeOptions(qos=1, retainAsPublished=True)
+        options = SubscribeOptions(qos=self._qos, retainAsPublished=True)
         client.subscribe([(self._topic, options)])
 
     def _on_message(self, client, userdata, message):
@@ -553,6 +585,7 @@ class Lab:
         self.folder = Path(tempfile.mkdtemp(prefix="lpm-"))
         self._stack = contextlib.ExitStack()
         self._numbers = {}
+        self._agents = []
 
     def _place(self, name):
         n = self._numbers[name] = self._numbers.get(name, 0) + 1
@@ -565,14 +598,27 @@ class Lab:
 
     def broker(self, extra="", start=True, **more):
         broker = Broker(self._place("broker"), extra=extra, start=start, **more)
-        self._stack.callback(broker.stop)
+        self._stack.callback(self._end_broker, broker)
         return broker
+
+    def _end_broker(self, broker):
+        """What the agents said on it has to be what the contract says."""
+        whole = broker.running()
+        try:
+            if whole:
+                broker.witness.finish()
+            broker.witness.leave()
+        finally:
+            broker.stop()
+        identities = set().union(*(agent.identities for agent in self._agents))
+        broker.witness.check(broker.stderr(), identities, whole)
 
     def agent(self, sim, broker=None, config=None, start=True, mqtt_port=None, env=None):
         """`mqtt_port`: of a bearer, instead of the broker's own."""
         port = mqtt_port or (broker.port if broker else None)
         uri = f"mqtt://127.0.0.1:{port}" if port else None
         agent = Agent(self._place("agent"), sim.link, uri, config, False, env)
+        self._agents.append(agent)
         self._stack.callback(self._end_agent, agent)
         if start:
             agent.start()

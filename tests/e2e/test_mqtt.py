@@ -93,6 +93,8 @@ def test_reads(lab3):
     assert sim.ops(since).count("list") == 1
     ask(watcher, "get-connectivity", "r4", {"refresh": True})
     assert status(watcher, "get-connectivity", "r4")["result"]["registration"] == "home"
+    ask(watcher, "get-steering", "r5", {"refresh": True})
+    assert status(watcher, "get-steering", "r5")["result"] == {"mode": "off"}
 
 
 def test_a_switch_tells_every_phase_in_order(lab3):
