@@ -84,10 +84,12 @@ class Witness:
             else:
                 others.add(topic)
         heard = collections.Counter(m.topic for m in self.messages)
+        responses = {getattr(m.properties, "ResponseTopic", None) for m in self.messages}
         for m in self.messages:
             base = next((b for b in bases if m.topic.startswith(b + "/")), None)
             of_an_agent = m.topic in said or (base and m.topic not in others)
-            if of_an_agent:
+            # What is said to a Response Topic has been said, and looked at, on the status topic.
+            if of_an_agent and m.topic not in responses:
                 yield from self._wrong(base, m)
         for topic, count in said.items():
             if whole and heard[topic] < count:
