@@ -30,7 +30,6 @@ from hostile_broker import (
     PUBLISH,
     PUBREC,
     PUBREL,
-    SUBACK,
     UNSUBACK,
     HostileBroker,
     ack,
@@ -417,10 +416,9 @@ ODD = [
     *(
         req("enable-profile", number)
         for number in (
-            "+", "#", "$SYS", "", ".", "..", "../../x", "a b", "a%2fb", "%00", "%2e%2e", X65, "x" * 60000,
+            "+", "#", "$SYS", "", "../../x", "a b", "a%2fb", "%00", "%2e%2e", X65, "x" * 60000,
             "é", "ｅ", "\u202e", "\U0001f4a3", "a\tb", "a\nb", "a\0b", "a'b", 'a"b', "a\\b", "a;b", "{}",
         )
-        if number != ".." and number != "."
     ),
     f"{P}/cmd/enable-profile/+", f"{P}/cmd/#", f"{P}/cmd/+/+/req", f"{P}/cmd", f"{P}/cmd/", f"{P}//",
     f"{P}/cmd/enable-profile//req", f"{P}/cmd//x/req", f"{P}//cmd/enable-profile/x/req",
@@ -866,7 +864,7 @@ def test_expiry_is_counted_on_a_clock_of_its_own(a_stage, lab):
     wall_s = boot_s = 0
 
     def stamp(ahead_s):
-        now = time.time() + wall_s + boot_s * 0 + ahead_s
+        now = time.time() + wall_s + ahead_s
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)).encode()
 
     def at(s):
