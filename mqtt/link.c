@@ -1,26 +1,25 @@
 #include "mqtt/link.h"
 
-#include <ctype.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <MQTTAsync.h>
 
 #include "config/config.h"
 #include "config/config_secret.h"
+#include "mqtt/alias.h"
+#include "mqtt/tap.h"
+#include "mqtt/tls.h"
 #include "mqtt/topics.h"
+#include "mqtt/uri.h"
 
 enum {
     CONNECT_TIMEOUT_S = 15,
     KEEPALIVE_MAX_S = 65535,
-    /* What we let the broker send us: a bound on memory, far above the longest command. */
-    PACKET_MAX_BYTES = 256 * 1024,
     RECEIVE_MAX = 64,
     ALPN_MAX = 255,
-    TLS_ERROR_MAX = 159,
     DISCONNECT_KEEP_WILL = 0x04,
     DISCONNECT_TIMEOUT_MS = 500,
     FILTERS = 3,
@@ -31,8 +30,10 @@ enum {
 struct send {
     struct link *link;
     int64_t number;
+    unsigned alias; /* with its topic; 0: none */
     bool used, done;
     int reason;
+    char said[LINK_SAID_MAX + 1];
 };
 
 struct link {
@@ -44,12 +45,15 @@ struct link {
     enum link_version version;
     /* A broker may keep no retained messages, or know only QoS 0; it refuses a will that asks. */
     bool will_not_retained, will_qos_0;
+    /* The session has something that we cannot take: it would come again at every connect. */
+    bool leaves_session;
     struct link_limits limits;
+    int keepalive_s;
+    struct alias_table aliases;
     pthread_mutex_t lock;
     /* under lock: */
     struct link_news news;
     struct send sends[OUTBOX_IN_FLIGHT_MAX];
-    char tls_error[TLS_ERROR_MAX + 1];
 };
 
 static const struct link_limits no_limits = {
@@ -57,24 +61,56 @@ static const struct link_limits no_limits = {
     .max_packet = SIZE_MAX,
     .max_qos = QOS,
     .retain_available = true,
+    .session_expiry_s = INT64_MAX,
 };
+
+/* What Paho says where the connection ends after our CONNECT, without an answer. */
+static const char ended_without_answer[] = "TCP connect completion failure";
 
 /* --- Paho's call-backs: write down and wake --- */
 
 static void tell_failure(struct link *link, const char *what, int code, const char *detail)
 {
+    char tls[TLS_WHY_MAX + 1];
+    enum intake_fault fault = tap_fault();
+    bool is_tls = !fault && code < 0 && tls_why(tls);
+    bool silent = !fault && !is_tls && detail && strcmp(detail, ended_without_answer) == 0;
+
+    if (fault)
+        detail = intake_fault_text(fault);
+    else if (is_tls)
+        detail = tls;
+    else if (silent)
+        detail = "it hung up without an answer";
     pthread_mutex_lock(&link->lock);
     /* The first reason is the one that counts. */
     if (!link->news.failed) {
         link->news.failed = true;
-        link->news.verdict = reason_verdict(code);
-        if (code < 0 && link->tls_error[0])
-            detail = link->tls_error;
+        link->news.verdict = is_tls ? REASON_UNFIT : reason_verdict(code);
+        link->news.silent = silent;
         (void)snprintf(link->news.why, sizeof link->news.why, "%s: %s (%d)%s%s", what,
                        reason_text(code), code, detail ? ": " : "", detail ? detail : "");
     }
     pthread_mutex_unlock(&link->lock);
     link->calls.wake(link->calls.ctx);
+}
+
+/* The broker's own words, where it gives some. */
+static void take_said(MQTTProperties *properties, char ret[LINK_SAID_MAX + 1])
+{
+    const MQTTProperty *p = MQTTProperties_getProperty(properties, MQTTPROPERTY_CODE_REASON_STRING);
+    int len = p ? p->value.data.len : 0;
+
+    (void)snprintf(ret, LINK_SAID_MAX + 1, "%.*s", len, len > 0 ? p->value.data.data : "");
+}
+
+static void tell_failure5(struct link *link, const char *what, int code, const char *detail,
+                          MQTTProperties *properties)
+{
+    char said[LINK_SAID_MAX + 1];
+
+    take_said(properties, said);
+    tell_failure(link, what, code, said[0] ? said : detail);
 }
 
 static void note_refusal(struct link *link, int code)
@@ -91,6 +127,13 @@ static void note_refusal(struct link *link, int code)
 static void on_connect_failed(struct link *link, int code, const char *message)
 {
     note_refusal(link, code);
+    /* Of an answer Paho has nothing to say that the code does not. A broker's word on our certificate
+     * may be lost when it hangs up. */
+    if (code >= 0)
+        message = NULL;
+    else if (tls_is_through() && message && strcmp(message, ended_without_answer) != 0)
+        message =
+            "it broke off after the TLS handshake, as on a certificate of ours that it refuses";
     tell_failure(link, "not connected", code, message);
 }
 
@@ -107,6 +150,7 @@ static int code_of(const MQTTAsync_failureData5 *data)
     return (int)data->reasonCode >= REASON_FAILURE ? (int)data->reasonCode : data->code;
 }
 
+/* Without the properties of the CONNACK, so without its Reason String: Paho keeps them. */
 static void on_connect_failure5(void *ctx, MQTTAsync_failureData5 *data)
 {
     on_connect_failed(ctx, code_of(data), data ? data->message : NULL);
@@ -157,6 +201,10 @@ static void on_connect_success5(void *ctx, MQTTAsync_successData5 *data)
             limits.max_packet = (size_t)packet;
         limits.max_qos = number_of(p, MQTTPROPERTY_CODE_MAXIMUM_QOS, QOS) < QOS ? 0 : QOS;
         limits.retain_available = number_of(p, MQTTPROPERTY_CODE_RETAIN_AVAILABLE, 1) != 0;
+        limits.keepalive_s = (int)number_of(p, MQTTPROPERTY_CODE_SERVER_KEEP_ALIVE, 0);
+        limits.session_expiry_s =
+            number_of(p, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL, no_limits.session_expiry_s);
+        limits.aliases = (unsigned)number_of(p, MQTTPROPERTY_CODE_TOPIC_ALIAS_MAXIMUM, 0);
     }
     tell_connected(ctx, &limits);
 }
@@ -168,8 +216,7 @@ static void on_lost(void *ctx, char *cause)
 
 static void on_disconnected(void *ctx, MQTTProperties *properties, enum MQTTReasonCodes reason)
 {
-    (void)properties;
-    tell_failure(ctx, "disconnected by the broker", (int)reason, NULL);
+    tell_failure5(ctx, "disconnected by the broker", (int)reason, NULL, properties);
 }
 
 static void tell_subscribed(struct link *link, int reason)
@@ -202,7 +249,10 @@ static void on_subscribed(void *ctx, MQTTAsync_successData *data)
 
 static void on_subscribe_failure5(void *ctx, MQTTAsync_failureData5 *data)
 {
-    tell_failure(ctx, "subscription refused", code_of(data), data ? data->message : NULL);
+    MQTTProperties none = MQTTProperties_initializer;
+
+    tell_failure5(ctx, "subscription refused", code_of(data), data ? data->message : NULL,
+                  data ? &data->properties : &none);
 }
 
 static void on_subscribe_failure(void *ctx, MQTTAsync_failureData *data)
@@ -243,7 +293,14 @@ static void on_send_failure(void *ctx, MQTTAsync_failureData *data)
 
 static void on_send_failure5(void *ctx, MQTTAsync_failureData5 *data)
 {
-    tell_ack(ctx, code_of(data) >= REASON_FAILURE ? code_of(data) : -1);
+    struct send *send = ctx;
+
+    if (data) {
+        pthread_mutex_lock(&send->link->lock);
+        take_said(&data->properties, send->said);
+        pthread_mutex_unlock(&send->link->lock);
+    }
+    tell_ack(send, code_of(data) >= REASON_FAILURE ? code_of(data) : -1);
 }
 
 static void tell_closed(struct link *link)
@@ -276,20 +333,6 @@ static void on_close_failure5(void *ctx, MQTTAsync_failureData5 *data)
 {
     (void)data;
     tell_closed(ctx);
-}
-
-/* OpenSSL's own words, for the log, without the thread's number in front: the last line says what
- * was wrong. */
-static int on_tls_error(const char *text, size_t len, void *ctx)
-{
-    struct link *link = ctx;
-    const char *at = strstr(text, ":error:");
-
-    text = at ? at + strlen(":error:") : text;
-    pthread_mutex_lock(&link->lock);
-    (void)snprintf(link->tls_error, sizeof link->tls_error, "%.*s", (int)strcspn(text, "\n"), text);
-    pthread_mutex_unlock(&link->lock);
-    return (int)len;
 }
 
 static void take_properties(MQTTProperties *properties, struct link_message *ret)
@@ -332,6 +375,11 @@ static int on_arrived(void *ctx, char *topic, int topic_len, MQTTAsync_message *
 
 /* --- the owner's side --- */
 
+static int min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 struct link *link_new(const struct config *config, const char *base, const struct link_calls *calls)
 {
     struct link *link = calloc(1, sizeof *link);
@@ -341,6 +389,7 @@ struct link *link_new(const struct config *config, const char *base, const struc
     link->config = config;
     link->calls = *calls;
     link->limits = no_limits;
+    link->keepalive_s = min_int(config->mqtt.keepalive_s, KEEPALIVE_MAX_S);
     (void)snprintf(link->base, sizeof link->base, "%s", base);
     for (size_t i = 0; i < ARRAY_LEN(link->sends); i++)
         link->sends[i].link = link;
@@ -353,47 +402,9 @@ void link_free(struct link *link)
     if (!link)
         return;
     link_drop(link);
+    tap_end();
     pthread_mutex_destroy(&link->lock);
     free(link);
-}
-
-static bool is_loopback(const char *host)
-{
-    static const char *const names[] = { "localhost", "127.", "[::1]" };
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        size_t len = strlen(names[i]);
-
-        /* "127." begins an address, which has digits and dots only; the others are whole names. */
-        if (strncasecmp(host, names[i], len) != 0)
-            continue;
-        if (i == 1 ? strspn(host, "0123456789.") == strcspn(host, ":/")
-                   : host[len] == '\0' || host[len] == ':' || host[len] == '/')
-            return true;
-    }
-    return false;
-}
-
-static bool is_tls(const struct config *config)
-{
-    return strncmp(config->mqtt.uri, "mqtts://", strlen("mqtts://")) == 0;
-}
-
-struct error link_check(const struct config *config)
-{
-    const char *host = strstr(config->mqtt.uri, "://");
-    bool tls = is_tls(config);
-
-    if (!host || (!tls && strncmp(config->mqtt.uri, "mqtt://", strlen("mqtt://")) != 0))
-        return error_field("mqtt.uri", "expected mqtt:// or mqtts://");
-    host += strlen("://");
-    if (!host[0] || host[0] == ':' || host[0] == '/')
-        return error_field("mqtt.uri", "expected a host");
-    if (strchr(host, '@'))
-        return error_field("mqtt.uri", "user and password have keys of their own");
-    if (!tls && !config->mqtt.insecure && !is_loopback(host))
-        return error_field("mqtt.uri", "plain mqtt:// leaves this machine only with mqtt.insecure");
-    return ERROR_OK;
 }
 
 /* Protocols as TLS writes them: each behind its length. */
@@ -419,8 +430,7 @@ static MQTTAsync_SSLOptions tls_options(struct link *link, unsigned char alpn[AL
     tls.verify = 1; /* the host's name too */
     /* Without it Paho asks OpenSSL for "ALL", which has suites that its default refuses. */
     tls.enabledCipherSuites = "DEFAULT";
-    tls.ssl_error_cb = on_tls_error;
-    tls.ssl_error_context = link;
+    tls.ssl_error_cb = tls_on_error;
     tls.protos_len = alpn_of(link->config->mqtt.alpn, alpn);
     tls.protos = tls.protos_len > 0 ? alpn : NULL;
     return tls;
@@ -435,11 +445,6 @@ static void add_number(MQTTProperties *to, enum MQTTPropertyCodes code, unsigned
     else
         p.value.integer4 = value;
     (void)MQTTProperties_add(to, &p);
-}
-
-static int min_int(int a, int b)
-{
-    return a < b ? a : b;
 }
 
 static struct error paho_error(const char *what, int code)
@@ -474,12 +479,12 @@ static MQTTAsync_connectOptions connect_options(struct link *link)
     MQTTAsync_connectOptions options = link->version == LINK_MQTT_5 ? with_5 : with_3;
 
     options.MQTTVersion = (int)link->version;
-    options.keepAliveInterval = min_int(link->config->mqtt.keepalive_s, KEEPALIVE_MAX_S);
+    options.keepAliveInterval = link->keepalive_s;
     options.connectTimeout = min_int(CONNECT_TIMEOUT_S, link->config->switching.verify_s / 3);
     if (options.connectTimeout < 1)
         options.connectTimeout = 1;
-    options.cleansession = 0;
-    options.cleanstart = 0;
+    options.cleansession = link->version == LINK_MQTT_5 ? 0 : link->leaves_session;
+    options.cleanstart = link->version == LINK_MQTT_5 ? link->leaves_session : 0;
     options.maxInflight = OUTBOX_IN_FLIGHT_MAX;
     options.username = link->config->mqtt.username;
     options.context = link;
@@ -513,13 +518,13 @@ static int connect_handle(struct link *link, const char *will, const char *passw
     pthread_mutex_unlock(&link->lock);
     options.will = &will_options;
     options.password = password;
-    if (is_tls(link->config))
+    if (uri_is_tls(link->config))
         options.ssl = &tls;
     if (link->version == LINK_MQTT_5) {
         add_number(&connect, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
                    (unsigned)link->config->mqtt.session_expiry_s);
         add_number(&connect, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, RECEIVE_MAX);
-        add_number(&connect, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, PACKET_MAX_BYTES);
+        add_number(&connect, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, INTAKE_PACKET_MAX);
         add_number(&after, MQTTPROPERTY_CODE_WILL_DELAY_INTERVAL,
                    (unsigned)link->config->mqtt.will_delay_s);
         options.connectProperties = &connect;
@@ -539,8 +544,13 @@ struct error link_connect(struct link *link, enum link_version version, const ch
     int rc = MQTTASYNC_FAILURE;
 
     link_drop(link);
+    link->leaves_session = tap_fault() != INTAKE_GOOD;
+    tap_begin(version == LINK_MQTT_5);
     link->version = version;
-    if (file)
+    tls_begin(link->config->mqtt.uri);
+    if (uri_is_tls(link->config))
+        e = tls_check_files(link->config);
+    if (!e.code && file)
         e = config_read_secret("mqtt.password_file", file, password);
     if (!e.code)
         e = create_handle(link);
@@ -609,6 +619,7 @@ static struct send *take_send(struct link *link, int64_t number)
     if (found) {
         found->used = true;
         found->done = false;
+        found->said[0] = '\0';
         found->number = number;
     }
     pthread_mutex_unlock(&link->lock);
@@ -622,11 +633,28 @@ static void give_send_back(struct link *link, struct send *send)
     pthread_mutex_unlock(&link->lock);
 }
 
-static int send_message(struct link *link, const struct outbox_row *row,
+/* The alias of a topic that comes again on this connection, 0: none. Those of the commands do not,
+ * nor does where a response goes. The row's bound on its packet allows for it. */
+static unsigned alias_for(struct link *link, const char *topic, bool *ret_known)
+{
+    char commands[TOPICS_MAX];
+    size_t len = strlen(link->base);
+
+    *ret_known = false;
+    topics_of(link->base, "cmd/", commands);
+    if (strncmp(topic, link->base, len) != 0 || topic[len] != '/' ||
+        strncmp(topic, commands, strlen(commands)) == 0)
+        return 0;
+    return alias_of(&link->aliases, topic, ret_known);
+}
+
+static int send_message(struct link *link, const struct outbox_row *row, struct send *send,
                         MQTTAsync_responseOptions *options)
 {
     MQTTAsync_message message = MQTTAsync_message_initializer;
     MQTTProperty correlation = { .identifier = MQTTPROPERTY_CODE_CORRELATION_DATA };
+    bool known;
+    unsigned alias = alias_for(link, row->message.topic, &known);
     int rc;
 
     /* Paho copies payload and properties, and writes to neither. */
@@ -639,7 +667,10 @@ static int send_message(struct link *link, const struct outbox_row *row,
         correlation.value.data.len = (int)row->message.correlation_len;
         (void)MQTTProperties_add(&message.properties, &correlation);
     }
-    rc = MQTTAsync_sendMessage(link->handle, row->message.topic, &message, options);
+    if (alias)
+        add_number(&message.properties, MQTTPROPERTY_CODE_TOPIC_ALIAS, alias);
+    send->alias = known ? 0 : alias;
+    rc = MQTTAsync_sendMessage(link->handle, known ? "" : row->message.topic, &message, options);
     MQTTProperties_free(&message.properties);
     return rc;
 }
@@ -660,7 +691,7 @@ enum link_sent link_send(struct link *link, const struct outbox_row *row)
         options.onSuccess = on_sent;
         options.onFailure = on_send_failure;
     }
-    rc = send_message(link, row, &options);
+    rc = send_message(link, row, send, &options);
     if (rc == MQTTASYNC_SUCCESS)
         return LINK_SENT;
     give_send_back(link, send);
@@ -697,13 +728,33 @@ void link_drop(struct link *link)
         MQTTAsync_destroy(&link->handle);
     link->handle = NULL;
     link->limits = no_limits;
+    alias_begin(&link->aliases, 0);
     /* Nothing is called for this handle any more: what it left behind is void. */
     pthread_mutex_lock(&link->lock);
     link->news = (struct link_news){ 0 };
-    link->tls_error[0] = '\0';
     for (size_t i = 0; i < ARRAY_LEN(link->sends); i++)
         link->sends[i].used = false;
     pthread_mutex_unlock(&link->lock);
+}
+
+/* Under the lock. */
+static void take_ack(struct link *link, const struct send *send, struct link_ack *ret)
+{
+    *ret = (struct link_ack){ .number = send->number, .reason = send->reason };
+    memcpy(ret->said, send->said, sizeof ret->said);
+    if (send->reason >= 0 && send->reason < REASON_FAILURE)
+        alias_learned(&link->aliases, send->alias);
+}
+
+/* A connection has begun. Paho does not know Server Keep Alive: it can only be asked for. */
+static void take_limits(struct link *link, struct link_limits *limits)
+{
+    link->limits = *limits;
+    alias_begin(&link->aliases, limits->aliases);
+    if (limits->keepalive_s == 0 || limits->keepalive_s >= link->keepalive_s)
+        return;
+    link->keepalive_s = limits->keepalive_s;
+    link->limits.keepalive_falls = limits->keepalive_falls = true;
 }
 
 void link_take_news(struct link *link, struct link_news *ret)
@@ -714,12 +765,12 @@ void link_take_news(struct link *link, struct link_news *ret)
 
         if (!send->used || !send->done)
             continue;
-        link->news.acks[link->news.ack_count++] = (struct link_ack){ send->number, send->reason };
+        take_ack(link, send, &link->news.acks[link->news.ack_count++]);
         send->used = false;
     }
     *ret = link->news;
     link->news = (struct link_news){ 0 };
     pthread_mutex_unlock(&link->lock);
     if (ret->connected)
-        link->limits = ret->limits;
+        take_limits(link, &ret->limits);
 }

@@ -45,7 +45,7 @@ struct link_calls {
     void *ctx;
 };
 
-enum { LINK_WHY_MAX = 255 };
+enum { LINK_WHY_MAX = 255, LINK_SAID_MAX = 127 };
 
 /* What the server told in its CONNACK, with what holds when it told nothing. */
 struct link_limits {
@@ -54,12 +54,23 @@ struct link_limits {
     int max_qos;
     bool retain_available;
     bool session_present;
+    /* Server Keep Alive; 0: as we asked for. */
+    int keepalive_s;
+    /* It is shorter than what we asked for, and Paho goes on with that: the connection will not hold.
+     * The next one asks for it. */
+    bool keepalive_falls;
+    /* How long it keeps the session, where that is not what we asked for; else INT64_MAX. */
+    int64_t session_expiry_s;
+    /* Topic Alias Maximum. */
+    unsigned aliases;
 };
 
 struct link_ack {
     int64_t number;
     /* 0 with 3.1.1; -1: it was not sent. */
     int reason;
+    /* The Reason String, or "". */
+    char said[LINK_SAID_MAX + 1];
 };
 
 /* All that happened since the last time. */
@@ -69,6 +80,8 @@ struct link_news {
     bool failed;
     /* A CONNACK that refuses was its end. */
     bool refused;
+    /* It ended after our CONNECT, without an answer. */
+    bool silent;
     /* The end that link_disconnect() asked for. */
     bool closed;
     enum reason_verdict verdict;
@@ -82,10 +95,6 @@ struct link_news {
 struct link *link_new(const struct config *config, const char *base,
                       const struct link_calls *calls);
 void link_free(struct link *link);
-
-/* mqtt.uri is one that can be used: its scheme, a host, no user information, and plain text only to
- * loopback or with mqtt.insecure. */
-MUST_CHECK struct error link_check(const struct config *config);
 
 /* Begins to connect; `will` is the payload of P/status/health that the broker publishes when the
  * link dies. The files of the configuration are read now. Ends with news. */

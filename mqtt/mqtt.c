@@ -16,7 +16,6 @@
 #include "agent/state/bus.h"
 #include "agent/state/snapshot.h"
 #include "config/config.h"
-#include "mqtt/aside.h"
 #include "mqtt/backoff.h"
 #include "mqtt/commands.h"
 #include "mqtt/link.h"
@@ -24,19 +23,17 @@
 #include "mqtt/post.h"
 #include "mqtt/quiet.h"
 #include "mqtt/scribe.h"
+#include "mqtt/sender.h"
 #include "mqtt/session.h"
 #include "mqtt/telemetry.h"
 #include "mqtt/tell.h"
 #include "mqtt/topics.h"
+#include "mqtt/uri.h"
 
 enum {
     /* Paho's own limit is connectTimeout; this one is for the case that it forgets. */
     CONNECT_MS = 20000,
     SUBSCRIBE_MS = 15000,
-    /* Nothing is acknowledged for so long: the connection is dead in silence. */
-    ACK_MS = 30000,
-    /* A send failed, and the library has not said that the link is gone. */
-    DOUBT_MS = 2000,
     CLOSE_MS = 1500,
     /* To say all that waits; to say goodbye; for all together. */
     DRAIN_MS = 1500,
@@ -75,14 +72,20 @@ struct mqtt {
     int64_t deadline_ms; /* of the step */
     struct backoff backoff;
     bool speaks_older; /* the broker refused MQTT 5 */
+    /* What the try after STEP_CLOSING waits for. */
+    struct {
+        enum reason_verdict verdict;
+        char why[LINK_WHY_MAX + 1];
+        bool at_once;
+    } after_close;
+    bool keepalive_fell;
     struct link_limits limits;
     struct session session;
     int64_t online_ms;
-    int64_t progress_ms; /* the last send into silence, or the last ack */
-    int64_t doubt_ms;    /* when a failed send is taken for a lost link */
     bool stopping;
     struct quiet refusals;
-    struct aside aside;
+    char last_why[LINK_WHY_MAX + 1]; /* of the refusals */
+    struct sender sender;
     pthread_mutex_t lock;
     pthread_cond_t ended_cond;
     /* under lock: */
@@ -228,16 +231,22 @@ static bool is_switching(struct mqtt *mqtt)
 }
 
 /* A switch cuts the link where that goes through the modem: nothing to warn of. */
-static void log_trouble(struct mqtt *mqtt, const char *why, int64_t wait_ms)
+static void log_trouble(struct mqtt *mqtt, enum reason_verdict verdict, const char *why,
+                        int64_t wait_ms)
 {
     int64_t unsaid = 0;
 
+    /* Another cause than before is always told: somebody may be mending things. */
+    if (strcmp(why, mqtt->last_why) != 0)
+        mqtt->refusals = (struct quiet){ 0 };
+    (void)snprintf(mqtt->last_why, sizeof mqtt->last_why, "%s", why);
     if (mqtt->config->mqtt.link == CONFIG_LINK_MODEM && is_switching(mqtt))
         log_info("mqtt link is down during a switch: trying again", LOG_STR("why", why),
                  LOG_NUM("in_ms", wait_ms));
     else if (quiet_lets(&mqtt->refusals, clock_now_ms(), &unsaid))
-        log_warning("mqtt link is down: trying again", LOG_STR("why", why),
-                    LOG_NUM("in_ms", wait_ms), LOG_NUM_NOT_0("unsaid", unsaid));
+        log_at(verdict == REASON_TROUBLE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERR,
+               "mqtt link is down: trying again", LOG_STR("why", why), LOG_NUM("in_ms", wait_ms),
+               LOG_NUM_NOT_0("unsaid", unsaid));
 }
 
 static int64_t wait_ms_of(struct mqtt *mqtt, enum reason_verdict verdict)
@@ -282,17 +291,17 @@ static void wait_for_next_try(struct mqtt *mqtt, enum reason_verdict verdict, co
     int64_t now_ms = clock_now_ms();
     int64_t wait_ms;
 
-    if (mqtt->online_ms) {
+    if (mqtt->online_ms)
         backoff_ended(&mqtt->backoff, now_ms - mqtt->online_ms);
-        mqtt->speaks_older = false; /* it may be another one the next time */
-    }
     mqtt->online_ms = 0;
+    mqtt->speaks_older = false; /* it may be another one the next time */
     drop_link(mqtt);
     post_lost(mqtt->post);
     tell_offline(mqtt->tell);
-    wait_ms = wait_ms_of(mqtt, verdict);
+    wait_ms = mqtt->after_close.at_once ? 0 : wait_ms_of(mqtt, verdict);
+    mqtt->after_close.at_once = false;
     if (why)
-        log_trouble(mqtt, why, wait_ms);
+        log_trouble(mqtt, verdict, why, wait_ms);
     enter(mqtt, STEP_WAITING, clock_now_ms() + wait_ms);
 }
 
@@ -338,106 +347,9 @@ static void begin_connect(struct mqtt *mqtt)
         e = link_connect(mqtt->link, version_of(mqtt), will);
     free(will);
     if (e.code)
-        wait_for_next_try(mqtt, REASON_TROUBLE, e.message);
+        wait_for_next_try(mqtt, REASON_UNFIT, e.message);
     else
         enter(mqtt, STEP_CONNECTING, clock_now_ms() + CONNECT_MS);
-}
-
-static void on_connected(struct mqtt *mqtt, const struct link_news *news)
-{
-    struct error e;
-    int error = session_advance(&mqtt->session);
-
-    if (error)
-        log_warning("mqtt-session cannot be written: counting in memory",
-                    LOG_STR("why", strerror(error)));
-    mqtt->limits = news->limits;
-    note_accepted(mqtt);
-    e = link_subscribe(mqtt->link);
-    if (e.code)
-        link_failed(mqtt, REASON_TROUBLE, e.message);
-    else
-        enter(mqtt, STEP_SUBSCRIBING, clock_now_ms() + SUBSCRIBE_MS);
-}
-
-static void on_subscribed(struct mqtt *mqtt)
-{
-    mqtt->online_ms = clock_now_ms();
-    mqtt->doubt_ms = CLOCK_NEVER;
-    mqtt->refusals = (struct quiet){ 0 };
-    log_info("mqtt link is up", LOG_NUM("version", version_of(mqtt)),
-             LOG_NUM("session", mqtt->session.number));
-    tell_online(mqtt->tell, mqtt->session.number, mqtt->limits.session_present);
-    enter(mqtt, STEP_ONLINE, CLOCK_NEVER);
-}
-
-/* The link is going; its news should be on the way. */
-static void give_row_back(struct mqtt *mqtt, int64_t number)
-{
-    post_returned(mqtt->post, number);
-    mqtt->doubt_ms = earlier(mqtt->doubt_ms, clock_now_ms() + DOUBT_MS);
-}
-
-static void tell_aside(struct mqtt *mqtt)
-{
-    struct outbox_aside aside;
-    char detail[TOPICS_MAX + 64], journal[TOPICS_MAX];
-    int64_t now_ms = clock_now_ms();
-    int64_t unsaid = 0;
-
-    if (!post_take_aside(mqtt->post, &aside))
-        return;
-    if (quiet_lets(&mqtt->aside.log, now_ms, &unsaid))
-        log_warning("the broker refused a message: set aside",
-                    LOG_STR("why", reason_text(aside.reason)), LOG_STR("topic", aside.topic),
-                    LOG_NUM("count", mqtt->aside.log.count));
-    topics_of(mqtt->base, "e/journal", journal);
-    if (!aside_is_told(&mqtt->aside, &aside, journal, now_ms))
-        return;
-    (void)snprintf(detail, sizeof detail, "%s: %s", reason_text(aside.reason), aside.topic);
-    bus_publish(mqtt->bus, BUS_JOURNAL, &(struct bus_journal){ "refused", detail });
-}
-
-static void take_ack(struct mqtt *mqtt, const struct link_ack *ack)
-{
-    int64_t now_ms = clock_now_ms();
-
-    if (ack->reason < 0) {
-        give_row_back(mqtt, ack->number);
-        return;
-    }
-    mqtt->progress_ms = now_ms;
-    (void)post_acked(mqtt->post, ack->number, ack->reason, now_ms);
-    tell_aside(mqtt);
-}
-
-/* Hands the broker what waits, as much as it takes. */
-static void send_rows(struct mqtt *mqtt)
-{
-    const struct outbox_row *row;
-    int64_t now_ms = clock_now_ms();
-
-    if (mqtt->doubt_ms != CLOCK_NEVER)
-        return;
-    if (post_counts(mqtt->post).in_flight == 0)
-        mqtt->progress_ms = now_ms;
-    while ((row = post_next(mqtt->post, now_ms, mqtt->limits.receive_maximum,
-                            mqtt->limits.max_packet))) {
-        int64_t number = row->number;
-
-        switch (link_send(mqtt->link, row)) {
-        case LINK_SENT:
-            telemetry_went_out(mqtt->telemetry, row->message.topic);
-            break;
-        case LINK_NOT_NOW:
-            give_row_back(mqtt, number);
-            return;
-        case LINK_NEVER:
-            take_ack(mqtt, &(struct link_ack){ number, REASON_FAILURE });
-            break;
-        }
-    }
-    tell_aside(mqtt); /* what is too long for this broker */
 }
 
 /* Ends a connection on purpose; with `keep_will` the presence becomes the will's. MQTT 3.1.1 has no
@@ -447,18 +359,114 @@ static void begin_close(struct mqtt *mqtt, bool keep_will)
 {
     if (keep_will && mqtt->step == STEP_ONLINE && version_of(mqtt) == LINK_MQTT_3_1_1) {
         tell_goodbye(mqtt->tell, "relink");
-        send_rows(mqtt);
+        sender_send(&mqtt->sender);
     }
+    mqtt->after_close.verdict = REASON_TROUBLE;
+    mqtt->after_close.why[0] = '\0';
     link_disconnect(mqtt->link, keep_will);
     enter(mqtt, STEP_CLOSING, clock_now_ms() + CLOSE_MS);
 }
 
-static void on_older(struct mqtt *mqtt)
+/* The connection that we ended is gone. */
+static void on_closed(struct mqtt *mqtt)
 {
-    log_info("the broker speaks only MQTT 3.1.1: using that");
-    mqtt->speaks_older = true;
+    const char *why = mqtt->after_close.why;
+
+    link_failed(mqtt, mqtt->after_close.verdict, why[0] ? why : NULL);
+}
+
+/* The connection is of no use, though it may stand. Given up as it is, Paho would say goodbye in our
+ * name, and the broker forget the will, the one that a connection before this has left, too. */
+static void give_up(struct mqtt *mqtt, enum reason_verdict verdict, const char *why)
+{
+    if (mqtt->stopping) {
+        link_failed(mqtt, verdict, why);
+        return;
+    }
+    begin_close(mqtt, true);
+    mqtt->after_close.verdict = verdict;
+    (void)snprintf(mqtt->after_close.why, sizeof mqtt->after_close.why, "%s", why);
+}
+
+/* The next connection asks for the keep-alive that this broker wants. At once, but a second time
+ * only after a wait: a broker that wants less each time gets no loop. */
+static void shorten_keepalive(struct mqtt *mqtt)
+{
+    log_info("the broker wants a shorter keep-alive: connecting anew with that",
+             LOG_NUM("keepalive_s", mqtt->limits.keepalive_s));
+    begin_close(mqtt, false);
+    mqtt->after_close.at_once = !mqtt->keepalive_fell;
+    mqtt->keepalive_fell = true;
+}
+
+static void on_connected(struct mqtt *mqtt, const struct link_news *news)
+{
+    struct error e;
+    int error;
+
+    mqtt->limits = news->limits;
+    if (news->limits.keepalive_falls) {
+        shorten_keepalive(mqtt);
+        return;
+    }
+    error = session_advance(&mqtt->session);
+    if (error)
+        log_warning("mqtt-session cannot be written: counting in memory",
+                    LOG_STR("why", strerror(error)));
+    note_accepted(mqtt);
+    e = link_subscribe(mqtt->link);
+    if (e.code)
+        give_up(mqtt, REASON_TROUBLE, e.message);
+    else
+        enter(mqtt, STEP_SUBSCRIBING, clock_now_ms() + SUBSCRIBE_MS);
+}
+
+/* What somebody should know who chose this broker. */
+static void log_limits(const struct mqtt *mqtt)
+{
+    const struct link_limits *limits = &mqtt->limits;
+
+    if (limits->max_qos == 0)
+        log_warning("the broker takes only QoS 0: what is lost on the way is not sent again");
+    if (!limits->retain_available)
+        log_warning(
+            "the broker retains nothing: presence and twins are seen only when they change");
+    if (limits->session_expiry_s < mqtt->config->mqtt.session_expiry_s)
+        log_warning("the broker keeps the session for a shorter time than mqtt.session_expiry_s: "
+                    "later commands are lost",
+                    LOG_NUM("session_s", limits->session_expiry_s));
+}
+
+static void on_subscribed(struct mqtt *mqtt)
+{
+    mqtt->online_ms = clock_now_ms();
+    sender_begin(&mqtt->sender, &mqtt->limits);
+    mqtt->refusals = (struct quiet){ 0 };
+    log_info("mqtt link is up", LOG_NUM("version", version_of(mqtt)),
+             LOG_NUM("session", mqtt->session.number));
+    log_limits(mqtt);
+    tell_online(mqtt->tell, mqtt->session.number, mqtt->limits.session_present);
+    enter(mqtt, STEP_ONLINE, CLOCK_NEVER);
+}
+
+/* MQTT 5 was refused, or met with silence, as by brokers from before it. At once, so that whoever
+ * answers now is the one that would not: the try after the next begins with MQTT 5 again. */
+static void on_older(struct mqtt *mqtt, bool said)
+{
+    if (said)
+        log_info("the broker speaks only MQTT 3.1.1: using that");
+    else
+        log_debug("the broker hangs up on MQTT 5: trying 3.1.1");
     drop_link(mqtt);
+    mqtt->speaks_older = true;
     begin_connect(mqtt);
+}
+
+static bool tries_older(const struct mqtt *mqtt, const struct link_news *news)
+{
+    return mqtt->step == STEP_CONNECTING && !mqtt->stopping &&
+           (news->verdict == REASON_OLDER || news->silent) && version_of(mqtt) == LINK_MQTT_5 &&
+           mqtt->config->mqtt.version == CONFIG_MQTT_AUTO;
 }
 
 static void take_failure(struct mqtt *mqtt, const struct link_news *news)
@@ -466,10 +474,11 @@ static void take_failure(struct mqtt *mqtt, const struct link_news *news)
     if (news->refused)
         broker_refused(mqtt->broker, mqtt->attempt_ms, clock_now_ms());
     if (mqtt->step == STEP_CLOSING)
-        link_failed(mqtt, REASON_TROUBLE, NULL);
-    else if (news->verdict == REASON_OLDER && version_of(mqtt) == LINK_MQTT_5 &&
-             mqtt->config->mqtt.version == CONFIG_MQTT_AUTO && !mqtt->stopping)
-        on_older(mqtt);
+        on_closed(mqtt);
+    else if (tries_older(mqtt, news))
+        on_older(mqtt, !news->silent);
+    else if (mqtt->step == STEP_SUBSCRIBING)
+        give_up(mqtt, news->verdict, news->why);
     else
         link_failed(mqtt, news->verdict, news->why);
 }
@@ -480,23 +489,15 @@ static void take_news(struct mqtt *mqtt)
 
     link_take_news(mqtt->link, &news);
     for (size_t i = 0; i < news.ack_count; i++)
-        take_ack(mqtt, &news.acks[i]);
+        sender_take_ack(&mqtt->sender, &news.acks[i]);
     if (news.failed)
         take_failure(mqtt, &news);
     else if (news.closed && mqtt->step == STEP_CLOSING)
-        link_failed(mqtt, REASON_TROUBLE, NULL);
+        on_closed(mqtt);
     else if (news.connected && mqtt->step == STEP_CONNECTING)
         on_connected(mqtt, &news);
     else if (news.subscribed && mqtt->step == STEP_SUBSCRIBING)
         on_subscribed(mqtt);
-}
-
-/* When silence, or a send that failed, is taken for a dead link. */
-static int64_t ack_deadline_ms(struct mqtt *mqtt)
-{
-    return post_counts(mqtt->post).in_flight > 0
-               ? earlier(mqtt->doubt_ms, mqtt->progress_ms + ACK_MS)
-               : mqtt->doubt_ms;
 }
 
 /* What other threads asked for since the last time. */
@@ -547,11 +548,11 @@ static bool relinks(struct mqtt *mqtt)
 
 static void step_online(struct mqtt *mqtt, int64_t now_ms)
 {
-    send_rows(mqtt);
+    sender_send(&mqtt->sender);
     if (relinks(mqtt))
         return;
     (void)take_flag(mqtt, &mqtt->soon);
-    if (now_ms >= ack_deadline_ms(mqtt)) {
+    if (now_ms >= sender_deadline_ms(&mqtt->sender)) {
         log_warning("the broker is silent: the mqtt link is made anew");
         begin_close(mqtt, true);
     }
@@ -559,26 +560,33 @@ static void step_online(struct mqtt *mqtt, int64_t now_ms)
 
 static void step_draining(struct mqtt *mqtt, int64_t now_ms)
 {
-    send_rows(mqtt);
+    sender_send(&mqtt->sender);
     if (post_counts(mqtt->post).rows > 0 && now_ms < mqtt->deadline_ms)
         return;
     tell_goodbye(mqtt->tell, "shutdown");
-    send_rows(mqtt);
+    sender_send(&mqtt->sender);
     enter(mqtt, STEP_GOODBYE, now_ms + GOODBYE_MS);
 }
 
 static void step_goodbye(struct mqtt *mqtt, int64_t now_ms)
 {
-    send_rows(mqtt);
+    sender_send(&mqtt->sender);
     if (post_counts(mqtt->post).rows == 0 || now_ms >= mqtt->deadline_ms)
         begin_close(mqtt, false);
 }
 
 static void step_with_deadline(struct mqtt *mqtt, int64_t now_ms)
 {
-    if (now_ms >= mqtt->deadline_ms)
-        link_failed(mqtt, REASON_TROUBLE,
-                    mqtt->step == STEP_CLOSING ? NULL : "no answer from the broker in time");
+    static const char why[] = "no answer from the broker in time";
+
+    if (now_ms < mqtt->deadline_ms)
+        return;
+    if (mqtt->step == STEP_CLOSING)
+        on_closed(mqtt);
+    else if (mqtt->step == STEP_SUBSCRIBING)
+        give_up(mqtt, REASON_TROUBLE, why);
+    else
+        link_failed(mqtt, REASON_TROUBLE, why);
 }
 
 static void run_step(struct mqtt *mqtt)
@@ -617,8 +625,8 @@ static int64_t next_deadline_ms(struct mqtt *mqtt)
 
     next = earlier(next, telemetry_next_ms(mqtt->telemetry));
     if (mqtt->step == STEP_ONLINE)
-        next =
-            earlier(next, earlier(ack_deadline_ms(mqtt), post_next_ms(mqtt->post, clock_now_ms())));
+        next = earlier(next, earlier(sender_deadline_ms(&mqtt->sender),
+                                     post_next_ms(mqtt->post, clock_now_ms())));
     return next;
 }
 
@@ -690,6 +698,7 @@ static bool build(struct mqtt *mqtt, const struct mqtt_parts *parts)
         telemetry_new(parts->samples, mqtt->base, mqtt->post, config->telemetry.publish_s);
     mqtt->commands = commands_new(parts, mqtt->base, mqtt->post);
     mqtt->link = link_new(config, mqtt->base, &calls);
+    sender_init(&mqtt->sender, mqtt->base, mqtt->link, mqtt->post, mqtt->telemetry, mqtt->bus);
     return mqtt->tell && mqtt->telemetry && mqtt->commands && mqtt->link;
 }
 
@@ -742,7 +751,7 @@ static void take_up_switch(struct mqtt *mqtt)
 
 struct error mqtt_start(struct mqtt *mqtt)
 {
-    struct error e = link_check(mqtt->config);
+    struct error e = uri_check(mqtt->config);
     int rc;
 
     if (!e.code && !mqtt->base[0])

@@ -8,7 +8,8 @@
 #include "mqtt/reason.h"
 
 enum {
-    /* PUBLISH around topic and payload: fixed header 5, lengths and id 4, properties 4 + 3. */
+    /* PUBLISH around topic and payload: fixed header 5, lengths and id 4, properties 4 + 3
+     * (the head of Correlation Data, or an alias). */
     PACKET_AROUND = 5 + 4 + 4 + 3,
     QUOTA_DOUBLINGS = 9,
     BUCKETS = 256,

@@ -15,7 +15,9 @@ const char *reason_text(int code)
 {
     const char *text = NULL;
 
-    if (code >= REASON_FAILURE)
+    if (code == 0)
+        text = "no reason given";
+    else if (code >= REASON_FAILURE)
         text = MQTTReasonCode_toString((enum MQTTReasonCodes)code);
     else if (code > 0 && (size_t)code < ARRAY_LEN(connack_3_1_1))
         text = connack_3_1_1[code];
@@ -43,6 +45,9 @@ enum reason_verdict reason_verdict(int code)
     case MQTTREASONCODE_NOT_AUTHORIZED:
     case MQTTREASONCODE_BANNED:
     case MQTTREASONCODE_BAD_AUTHENTICATION_METHOD:
+    case MQTTREASONCODE_TOPIC_FILTER_INVALID:
+    case MQTTREASONCODE_SERVER_MOVED:
+    case MQTTREASONCODE_WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED:
         return REASON_REFUSED;
     default:
         return REASON_TROUBLE;

@@ -12,6 +12,8 @@ enum reason_verdict {
     REASON_OLDER,
     /* REASON_REFUSED: who we are or what we may is refused; waiting does not cure it. */
     REASON_REFUSED,
+    /* REASON_UNFIT: a certificate or a file that somebody has to mend; then the next try succeeds. */
+    REASON_UNFIT,
 };
 
 /* From here on a code of MQTT 5 is a refusal. */

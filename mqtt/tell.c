@@ -18,6 +18,8 @@ enum {
     TWIN_OPERATIONS = 10,
     /* A modem that storms must not make a storm of messages. */
     EVENT_INTERVAL_MS = 5000,
+    /* An operation mostly begins at once; the document is the longest of all, so that is waited for. */
+    ACCEPTED_MS = 1000,
     JOURNAL_NOTES = 4,
 };
 
@@ -30,6 +32,7 @@ enum change {
     CHANGE_OPERATIONS = 1 << 4,
     CHANGE_SIM = 1 << 5,
     CHANGE_MODEM = 1 << 6,
+    CHANGE_ACCEPTED = 1 << 7, /* an operation, which has not begun */
     CHANGE_DOCUMENTS = CHANGE_INFO | CHANGE_ESIM | CHANGE_CONNECTIVITY | CHANGE_OPERATIONS,
 };
 
@@ -67,6 +70,7 @@ struct tell {
     enum modem_state told_modem;
     enum error_code told_trouble;
     int64_t next_sim_ms, next_modem_ms, next_journal_ms;
+    int64_t accepted_ms; /* when it is told that one waits; CLOCK_NEVER: no need */
     bool sim_waits, modem_waits, journal_waits;
     bool online, said_switching;
     int64_t session, since_utc_ms;
@@ -91,6 +95,7 @@ struct tell *tell_new(const struct config *config, const char *base, struct stat
     tell->operations = operations;
     tell->post = post;
     tell->changes = CHANGE_DOCUMENTS;
+    tell->accepted_ms = CLOCK_NEVER;
     pthread_mutex_init(&tell->lock, NULL);
     return tell;
 }
@@ -183,9 +188,11 @@ static void on_operation(struct tell *tell, const struct operation *op)
 
     if (ended && op->started_utc_ms)
         note_switching(tell, 0);
-    /* Not at each phase: the document is the longest of all. */
-    if (ended || op->phase_count <= 1)
+    /* Not at each phase. */
+    if (ended || op->phase_count == 1)
         note(tell, CHANGE_OPERATIONS);
+    else if (op->phase_count == 0)
+        note(tell, CHANGE_ACCEPTED);
 }
 
 void tell_on_bus(struct tell *tell, enum bus_event event, const void *data)
@@ -360,8 +367,10 @@ static void tell_documents(struct tell *tell, const struct snapshot *s, unsigned
         tell_esim(tell, s);
     if (changes & CHANGE_CONNECTIVITY)
         tell_connectivity(tell, s);
-    if (changes & CHANGE_OPERATIONS)
+    if (changes & CHANGE_OPERATIONS) {
+        tell->accepted_ms = CLOCK_NEVER;
         tell_operations(tell);
+    }
 }
 
 void tell_work(struct tell *tell)
@@ -379,6 +388,10 @@ void tell_work(struct tell *tell)
     if (changes & CHANGE_HEALTH)
         tell_health(tell, until);
     tell_journal(tell, now_ms);
+    if ((changes & CHANGE_ACCEPTED) && tell->accepted_ms == CLOCK_NEVER)
+        tell->accepted_ms = now_ms + ACCEPTED_MS;
+    if (now_ms >= tell->accepted_ms)
+        changes |= CHANGE_OPERATIONS;
     tell->sim_waits |= (changes & CHANGE_SIM) != 0;
     tell->modem_waits |= (changes & CHANGE_MODEM) != 0;
     if (!(changes & CHANGE_DOCUMENTS) && !tell->sim_waits && !tell->modem_waits)
@@ -392,9 +405,9 @@ void tell_work(struct tell *tell)
 
 int64_t tell_next_ms(const struct tell *tell)
 {
-    int64_t next = CLOCK_NEVER;
+    int64_t next = tell->accepted_ms;
 
-    if (tell->sim_waits)
+    if (tell->sim_waits && tell->next_sim_ms < next)
         next = tell->next_sim_ms;
     if (tell->modem_waits && tell->next_modem_ms < next)
         next = tell->next_modem_ms;
@@ -415,7 +428,8 @@ void tell_online(struct tell *tell, int64_t session, bool session_present)
         }
         tell->told_a_reading = false;
     }
-    note(tell, CHANGE_HEALTH | CHANGE_DOCUMENTS);
+    /* What changed while the link was down is noted or waits already. */
+    note(tell, session_present ? CHANGE_HEALTH : CHANGE_HEALTH | CHANGE_DOCUMENTS);
 }
 
 void tell_offline(struct tell *tell)

@@ -267,6 +267,9 @@ def test_cancel(lab3):
     wait_until(lambda: agent.http("GET", "/readyz")[0] == 503, what="modem-absent")
     ask(watcher, "enable-profile", "x1", {"iccid": BETA})
     status(watcher, "enable-profile", "x1", "accepted")
+    watcher.wait_for(
+        lambda m: m.topic == f"{P}/twin/operations" and m.payload["operations"][0]["state"] == "accepted"
+    )
     watcher.publish(f"{P}/cmd/enable-profile/x1/cancel", None)
     assert status(watcher, "enable-profile", "x1")["state"] == "canceled"
     sim.come_back()
@@ -323,6 +326,29 @@ def test_the_outcome_arrives_over_the_new_profile(lab):
     end = status(watcher, "enable-profile", "n1", timeout=180)
     assert end["state"] == "succeeded" and end["result"]["now"] == BETA
     sim.check()
+
+
+def test_a_switch_tells_no_document_for_nothing(lab):
+    """The link is made anew in the middle, where the list is not known and the operation runs: that
+    is no reason to tell what the broker has, or will have in a moment."""
+    broker = lab.broker()
+    bearer = free_port()
+    sim = lab.sim(None, {}, [(bearer, broker.port)])
+    watcher = lab.watcher(broker)
+    agent = lab.agent(sim, mqtt_port=bearer)
+    agent.wait_ready()
+    watcher.wait_for(f"{P}/twin/esim", 60)
+    watcher.wait_for(lambda m: m.topic == f"{P}/info" and "profiles" in m.payload["card"])
+    watcher.clear()
+    ask(watcher, "enable-profile", "d1", {"iccid": BETA})
+    assert status(watcher, "enable-profile", "d1", timeout=120)["state"] == "succeeded"
+    watcher.wait_for(lambda m: m.topic == f"{P}/twin/esim" and m.payload["enabled"] == BETA)
+    ask(watcher, "get-eid", "d2")
+    status(watcher, "get-eid", "d2")
+    assert not watcher.all(f"{P}/info")
+    told = [m.payload["operations"][0] for m in watcher.all(f"{P}/twin/operations")]
+    assert told[-1]["state"] == "succeeded"
+    assert not [op for op in told if op["phase"] not in (None, "enabling", "committed")], told
 
 
 def test_version_3_1_1(lab):

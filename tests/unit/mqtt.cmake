@@ -1,4 +1,4 @@
-foreach(module topics command aside backoff batch quiet reason outbox post scribe messages session twin)
+foreach(module alias topics command aside backoff batch intake quiet reason outbox post scribe messages session tls twin uri)
     lpm_unit_test(mqtt_${module} LINK lpm_mqtt)
 endforeach()
 lpm_unit_test(mqtt_link SOURCES mqtt_peer.c LINK lpm_mqtt)

@@ -845,37 +845,6 @@ static void stop_while_nobody_answers(void **state)
     close(fd);
 }
 
-static void a_uri_that_is_refused(void **state)
-{
-    static const struct {
-        const char *uri;
-        bool insecure, ok;
-    } rows[] = {
-        // clang-format off
-        { "mqtt://127.0.0.1:1883", false, true }, { "mqtt://localhost", false, true },
-        { "mqtt://[::1]:1883", false, true }, { "mqtts://broker.example", false, true },
-        { "mqtt://broker.example", false, false }, { "mqtt://broker.example", true, true },
-        { "mqtt://127.evil.example", false, false }, { "mqtt://localhost.example", false, false },
-        { "mqtts://user:pw@broker.example", false, false }, { "ws://localhost", true, false },
-        { "mqtts://", false, false },
-    }; // clang-format on
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct agent agent;
-        char uri[64];
-
-        print_message("%s\n", rows[i].uri);
-        agent_make(&agent, 1, "/proc/nonexistent");
-        (void)snprintf(uri, sizeof uri, "%s", rows[i].uri);
-        agent.config.mqtt.uri = uri;
-        agent.config.mqtt.insecure = rows[i].insecure;
-        assert_int_equal(link_check(&agent.config).code,
-                         rows[i].ok ? ERROR_NONE : ERROR_INVALID_REQUEST);
-        agent_done(&agent);
-    }
-}
-
 /* Nothing is sent to anyone, and what is wrong is named. */
 static void a_password_that_cannot_be_read(void **state)
 {
@@ -900,7 +869,6 @@ static void a_password_that_cannot_be_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_uri_that_is_refused),
         cmocka_unit_test(a_password_that_cannot_be_read),
         cmocka_unit_test(presence_from_birth_to_goodbye),
         cmocka_unit_test(will_when_the_link_breaks),

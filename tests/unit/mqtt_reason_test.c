@@ -24,7 +24,11 @@ static void what_a_code_means(void **state)
         { 0xFF, REASON_TROUBLE, true, "unknown reason" },
         { -3, REASON_TROUBLE, false, "Disconnected" },
         { -9999, REASON_TROUBLE, false, "Unknown error code -9999" },
-        { 0, REASON_TROUBLE, false, "unknown reason" },
+        { 0, REASON_TROUBLE, false, "no reason given" },
+        { 0x8F, REASON_REFUSED, true, "Topic filter invalid" },
+        { 0x9A, REASON_TROUBLE, true, "Retain not supported" },
+        { 0x9D, REASON_REFUSED, true, "Server moved" },
+        { 0xA2, REASON_REFUSED, true, "Wildcard Subscriptions not supported" },
     }; // clang-format on
 
     (void)state;
@@ -36,8 +40,17 @@ static void what_a_code_means(void **state)
     }
 }
 
+/* MQTT 5, table 2-6. */
+static void every_code_has_words(void **state)
+{
+    (void)state;
+    for (int code = 0x80; code <= 0xA2; code++)
+        assert_string_not_equal(reason_text(code), "unknown reason");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(what_a_code_means) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(what_a_code_means),
+                                        cmocka_unit_test(every_code_has_words) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

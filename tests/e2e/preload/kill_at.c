@@ -21,6 +21,7 @@
  *   LPM_KILL_AT=sync:N:before|after        the N-th sync of a file whose name has "journal" in it
  *   LPM_KILL_AT=write:TEXT:N:before|after  the N-th write to a terminal that has TEXT in it
  *   LPM_KILL_AT=log:TEXT:N:before|after    the N-th line of the log that has TEXT in it
+ *   LPM_KILL_AT=puback:N:before|after      the N-th PUBACK that goes out to a broker in plain text
  *   LPM_KILL_AT=@FILE                      one of these, counted from when FILE is there
  *   LPM_COUNT_SYNCS=FILE                   a line each sync: the file's path, microseconds
  */
@@ -192,21 +193,29 @@ ssize_t write(int fd, const void *data, size_t len)
     return n;
 }
 
-/* The log's lines. */
+static bool is_puback(const char *data, size_t len)
+{
+    return len >= 4 && data[0] == 0x40 && (data[1] == 2 || data[1] == 3);
+}
+
+/* The log's lines, and a packet of MQTT each. */
 ssize_t writev(int fd, const struct iovec *parts, int count)
 {
     char line[LINE_MAX_LEN];
     size_t len = 0;
-    enum when when;
+    enum when when = NEVER;
     ssize_t n;
 
-    for (int i = 0; fd == STDERR_FILENO && i < count; i++) {
+    for (int i = 0; i < count; i++) {
         size_t more = parts[i].iov_len < sizeof line - len ? parts[i].iov_len : sizeof line - len;
 
         memcpy(line + len, parts[i].iov_base, more);
         len += more;
     }
-    when = fd == STDERR_FILENO ? strikes("log", line, len) : NEVER;
+    if (fd == STDERR_FILENO)
+        when = strikes("log", line, len);
+    else if (is_puback(line, len))
+        when = strikes("puback", line, len);
     if (when == BEFORE)
         die();
     n = syscall(SYS_writev, fd, parts, count);

@@ -1,0 +1,1 @@
+lpm_fuzz(intake LINK lpm_mqtt)
