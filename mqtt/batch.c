@@ -43,6 +43,7 @@ static const double weights[MEASURES] = {
 };
 /* One that comes or goes. */
 static const double weight_of_knowing = 6;
+static const double worth_telling_db = 6; /* as twin.c has it */
 
 /* What describes the state, in the order of the message. */
 enum trait {
@@ -150,19 +151,20 @@ static bool same_state(const struct row *a, const struct row *b)
     return true;
 }
 
+/* By what moved most, in dB as the weights have it. */
 static double difference(const struct row *a, const struct row *b)
 {
-    double sum = 0;
+    double most = 0;
 
     for (enum measure m = 0; m < MEASURES; m++) {
-        if (weights[m] == 0 || (isnan(a->measured[m]) && isnan(b->measured[m])))
-            continue;
-        if (isnan(a->measured[m]) || isnan(b->measured[m]))
-            sum += weight_of_knowing;
-        else
-            sum += weights[m] * fabs(a->measured[m] - b->measured[m]);
+        double by = weights[m] * fabs(a->measured[m] - b->measured[m]);
+
+        if (isnan(a->measured[m]) != isnan(b->measured[m]) && weights[m] > 0)
+            by = weight_of_knowing;
+        if (!isnan(by) && by > most)
+            most = by;
     }
-    return sum;
+    return most;
 }
 
 /* --- leaving out --- */
@@ -204,7 +206,7 @@ static void add_traffic(struct row *to, const struct row *from)
 }
 
 /* Of three or more. */
-static void leave_out_a_row(struct table *table)
+static size_t least_row(const struct table *table)
 {
     size_t least = 1;
     struct worth least_worth_yet = worth_of(table, 1);
@@ -217,10 +219,34 @@ static void leave_out_a_row(struct table *table)
             least_worth_yet = worth;
         }
     }
-    add_traffic(&table->rows[least + 1], &table->rows[least]);
+    return least;
+}
+
+static void leave_out_row(struct table *table, size_t i)
+{
+    add_traffic(&table->rows[i + 1], &table->rows[i]);
     table->count--;
-    memmove(&table->rows[least], &table->rows[least + 1],
-            (table->count - least) * sizeof table->rows[0]);
+    memmove(&table->rows[i], &table->rows[i + 1], (table->count - i) * sizeof table->rows[0]);
+}
+
+/* Nothing is lost with it that would be worth telling by itself (twin.h). */
+static bool says_little(const struct row *before, const struct row *row)
+{
+    return same_state(before, row) && difference(before, row) < worth_telling_db;
+}
+
+/* False: there is none. The least row says little or none does. */
+static bool leave_out_a_quiet_row(struct table *table)
+{
+    size_t least;
+
+    if (table->count <= BATCH_QUIET_ROWS)
+        return false;
+    least = least_row(table);
+    if (!says_little(&table->rows[least - 1], &table->rows[least]))
+        return false;
+    leave_out_row(table, least);
+    return true;
 }
 
 /* Without any, the states of two rows fit, however long they are. */
@@ -360,10 +386,12 @@ char *batch_to_text(const struct sample *rows, size_t count, int64_t taken, bool
     assert(count >= 1 && count <= BATCH_ROWS);
     for (size_t i = 0; i < count; i++)
         table.rows[i] = row_of(&rows[i].reading);
+    while (leave_out_a_quiet_row(&table))
+        ;
     while ((text = print(&table)) && strlen(text) > BATCH_MAX) {
         free(text);
         if (table.count > 2)
-            leave_out_a_row(&table);
+            leave_out_row(&table, least_row(&table));
         else
             leave_out_a_column(&table);
     }

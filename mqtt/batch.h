@@ -19,11 +19,14 @@ enum {
     BATCH_ROWS = 32,
     /* Bytes of the text at most. */
     BATCH_MAX = 500,
+    /* Rows that are enough while nothing happens: no state changes, and no level moves by 6 dB. */
+    BATCH_QUIET_ROWS = 6,
 };
 
 /* `count` rows (1 to BATCH_ROWS, oldest first) of the `taken` that there were in their time. Where they
- * do not fit, those that say least are left out: the first and the last stay, one where the state
- * changes goes last of all, of the others first the one whose levels differ least from the row kept
- * before it; its bytes are added to the next row's. Where two rows do not fit either, measured columns
+ * do not fit, and of those beyond BATCH_QUIET_ROWS in which nothing happens, the ones that say least
+ * are left out: the first and the last stay, one where the state changes goes last of all, of the
+ * others first the one whose levels differ least from the row kept before it; its bytes are added to
+ * the next row's. Where two rows do not fit either, measured columns
  * go, those of least worth first. Gives the text (free); NULL: no memory. */
 char *batch_to_text(const struct sample *rows, size_t count, int64_t taken, bool clock_is_set);

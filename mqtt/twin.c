@@ -87,7 +87,7 @@ struct pace {
 /* A switch makes a handful of changes, and some switches an hour are allowed: they all go at once. */
 static const struct pace state_pace = { 30, 0, 600000 };
 static const struct pace loss_pace = { 3, 300000, 3600000 };
-static const struct pace levels_pace = { 3, 300000, 3600000 };
+static const struct pace levels_pace = { 3, 300000, 21600000 };
 
 static bool has_token(const struct twin_tokens *tokens, const struct pace *pace, int64_t now_ms)
 {

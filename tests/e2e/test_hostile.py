@@ -138,6 +138,7 @@ class Stage:
             "log.level": "info",
             "telemetry.sample_s": 3600,
             "mqtt.reconnect_max_s": 1,
+            "mqtt.version": "5",  # it speaks no other, and hangs up often enough to be taken for old
             "mqtt.outbox_max_kib": 256,
             "switch.verify": "attached",
         }

@@ -142,7 +142,7 @@ def mutual(lab, pki, server, ca):
     """A real broker that wants a certificate; watchers come without TLS."""
     port = free_port()
     broker = lab.broker(
-        f"listener {port} 127.0.0.1\ncafile {ca}\ncertfile {server[0]}\nkeyfile {server[1]}\n"
+        f"listener {port} 127.0.0.1\nallow_anonymous true\ncafile {ca}\ncertfile {server[0]}\nkeyfile {server[1]}\n"
         "require_certificate true\n"
     )
     return broker, port

@@ -197,10 +197,10 @@ static const struct {
 } storms[] = {
     // clang-format off
     { "nothing new", TWIN_NOTHING, MINUTE_MS, DAY_MS, 0, 0, 0 },
-    { "a level that swings", TWIN_LEVELS, MINUTE_MS, DAY_MS, 26, 3, 5 * MINUTE_MS },
-    { "a level that moves each hour", TWIN_LEVELS, HOUR_MS, DAY_MS, 24, 1, HOUR_MS },
+    { "a level that swings", TWIN_LEVELS, MINUTE_MS, DAY_MS, 6, 3, 5 * MINUTE_MS },
+    { "a level that moves each six hours", TWIN_LEVELS, 6 * HOUR_MS, DAY_MS, 4, 1, 6 * HOUR_MS },
     { "loss that comes and goes", TWIN_LOSS, MINUTE_MS, DAY_MS, 26, 3, 5 * MINUTE_MS },
-    { "both", TWIN_LOSS | TWIN_LEVELS, MINUTE_MS, DAY_MS, 52, 6, MINUTE_MS },
+    { "both", TWIN_LOSS | TWIN_LEVELS, MINUTE_MS, DAY_MS, 32, 6, MINUTE_MS },
     { "changes at once", TWIN_STATE, 1000, 30 * 1000, 30, 30, 1000 },
     { "a storm of changes", TWIN_STATE, 1000, DAY_MS, 173, 35, 1000 },
     { "a change each ten minutes", TWIN_STATE, 10 * MINUTE_MS, DAY_MS, 144, 6, 10 * MINUTE_MS },
@@ -242,7 +242,7 @@ static void kinds_do_not_disturb_each_other(void **state)
     for (int i = 0; i < 30; i++)
         assert_true(twin_may_tell(&pace, TWIN_LEVELS | TWIN_STATE, now_ms));
     assert_false(twin_may_tell(&pace, TWIN_LEVELS | TWIN_STATE, now_ms));
-    now_ms += 6 * HOUR_MS;
+    now_ms += 18 * HOUR_MS;
     for (int i = 0; i < 3; i++, now_ms += 5 * MINUTE_MS)
         assert_true(twin_may_tell(&pace, TWIN_LEVELS, now_ms));
     assert_false(twin_may_tell(&pace, TWIN_LEVELS, now_ms));
