@@ -48,7 +48,7 @@ SAID = [
     (f"{P}/cmd/get-eid/1/req", {}, {}, "does not send"),
     (f"{P}/status/health", GONE, {"retain": True}, ""),
     (f"{P}/status/health", GONE, {}, "retained is False"),
-    ("answers/me", {"id": "1"}, {}, "'kind' is a required property"),
+    ("answers/me", {"id": "1"}, {}, "no channel"),
     # Of others.
     (f"{P}/e/sim", {}, {"client_id": "somebody"}, ""),
     (f"{P}/cmd/get-eid/1/req", "hello", {"client_id": "somebody"}, ""),
@@ -66,6 +66,30 @@ def test_what_is_said(lab, speak, row):
     assert expected in said
     if expected:
         assert topic in said
+
+
+ANSWER = {"id": "q1", "kind": "get-eid", "state": "failed", "error": {"code": "modem-absent", "detail": ""}}
+
+
+@pytest.mark.parametrize("topic", ["answers/me", f"{P}/answer/me"])
+def test_a_response(lab, speak, topic):
+    """Its topic is the request's to choose."""
+    broker = lab.broker()
+    request = f"{P}/cmd/get-eid/q1/req"
+    speak(broker, request, {}, client_id="somebody", ResponseTopic=topic)
+    speak(broker, topic, ANSWER)
+    assert not verdict(broker)
+    broker.witness.begin()
+    speak(broker, topic, {**ANSWER, "kind": "weather"})
+    assert "$.kind" in verdict(broker)
+
+
+def test_a_response_to_where_commands_are(lab, speak):
+    broker = lab.broker()
+    request = f"{P}/cmd/get-eid/q1/req"
+    speak(broker, request, {}, client_id="somebody", ResponseTopic=f"{P}/cmd/get-eid/q2/req")
+    speak(broker, f"{P}/cmd/get-eid/q2/req", ANSWER)
+    assert "does not send" in verdict(broker)
 
 
 def test_a_will(lab):

@@ -84,13 +84,14 @@ class Witness:
             else:
                 others.add(topic)
         heard = collections.Counter(m.topic for m in self.messages)
-        responses = {getattr(m.properties, "ResponseTopic", None) for m in self.messages}
+        asked_for = {getattr(m.properties, "ResponseTopic", None) for m in self.messages}
         for m in self.messages:
-            base = next((b for b in bases if m.topic.startswith(b + "/")), None)
-            of_an_agent = m.topic in said or (base and m.topic not in others)
-            # What is said to a Response Topic has been said, and looked at, on the status topic.
-            if of_an_agent and m.topic not in responses:
-                yield from self._wrong(base, m)
+            base = next((b for b in bases if m.topic.startswith(b + "/")), "")
+            if m.topic not in said and (not base or m.topic in others):
+                continue
+            if m.topic in asked_for and not contract().channel_of(base, m.topic):
+                base = None  # a response, be its topic under the base or not
+            yield from self._wrong(base, m)
         for topic, count in said.items():
             if whole and heard[topic] < count:
                 yield f"{topic}: of {count} messages only {heard[topic]} were heard"
