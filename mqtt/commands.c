@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,7 @@ struct commands {
     struct journal *journal;
     struct reads *reads;
     struct post *post;
+    atomic_bool has_probes; /* as of the last reload */
     pthread_mutex_t lock;
     /* under lock, which is a leaf as post's is: */
     struct ask asks[ASKS];
@@ -81,6 +83,7 @@ struct commands *commands_new(const struct mqtt_parts *parts, const char *base, 
     for (size_t i = 0; i < ARRAY_LEN(c->asks); i++)
         c->asks[i].commands = c;
     pthread_mutex_init(&c->lock, NULL);
+    commands_reload(c, parts->config);
     return c;
 }
 
@@ -240,13 +243,17 @@ void commands_tell(struct commands *c, const struct operation *op)
     free(payload);
 }
 
+void commands_reload(struct commands *c, const struct config *config)
+{
+    atomic_store(&c->has_probes, config->probe.target_count > 0);
+}
+
 static struct command_rules rules_of(const struct commands *c)
 {
     return (struct command_rules){
         .commands = c->config->mqtt.commands,
         .force = c->config->mqtt.force,
-        .needs_confirm =
-            c->config->mqtt.link == CONFIG_LINK_OTHER && c->config->probe.target_count == 0,
+        .needs_confirm = c->config->mqtt.link == CONFIG_LINK_OTHER && !atomic_load(&c->has_probes),
         .clock_is_set = clock_is_set(),
         .now_utc_ms = clock_utc_ms(),
     };

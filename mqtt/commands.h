@@ -15,6 +15,7 @@
  * the thread of the link answers it from the snapshot, after the worker when that has to read. */
 
 struct commands;
+struct config;
 struct mqtt_parts;
 struct operation;
 struct post;
@@ -23,6 +24,9 @@ struct post;
 struct commands *commands_new(const struct mqtt_parts *parts, const char *base, struct post *post);
 /* No read may be waiting any more. */
 void commands_free(struct commands *commands);
+
+/* `probe.targets` is as in `config` (borrowed) from now on. Any thread. */
+void commands_reload(struct commands *commands, const struct config *config);
 
 /* On Paho's thread. */
 void commands_take(struct commands *commands, const struct link_message *message);

@@ -196,7 +196,7 @@ static enum intake_fault begin_body(struct intake *in)
 {
     in->has_length = true;
     in->len = 0;
-    if (in->head_len + in->length > INTAKE_PACKET_MAX)
+    if (in->head_len + in->length > (in->mqtt_5 ? INTAKE_PACKET_MAX : INTAKE_PACKET_MAX_3))
         return INTAKE_TOO_LARGE;
     if (!is_for_us(in))
         return INTAKE_UNEXPECTED;

@@ -10,15 +10,20 @@
  * properties it cannot read. Pure: no I/O.
  *
  * Refused is only what a broker that keeps to the standard never sends to us (QoS 1 at most, no AUTH,
- * nothing unsubscribed): whoever may send commands cannot make a good broker send it. */
+ * nothing unsubscribed), and with 3.1.1 a packet as long as no command is: else whoever may send commands
+ * cannot make a good broker send it. */
 
 /* Far above the longest command. A packet of nothing but user properties costs the library 160 times its
  * length. */
-enum { INTAKE_PACKET_MAX = 64 * 1024 };
+enum {
+    INTAKE_PACKET_MAX = 64 * 1024,
+    /* A broker of 3.1.1 cannot be told of a limit, and what is retained comes with each connect. */
+    INTAKE_PACKET_MAX_3 = 1024 * 1024,
+};
 
 enum intake_fault {
     INTAKE_GOOD = 0,
-    /* A packet of more than INTAKE_PACKET_MAX bytes, all counted, as MQTT 5's Maximum Packet Size. */
+    /* A packet of more bytes than that, all counted, as MQTT 5's Maximum Packet Size. */
     INTAKE_TOO_LARGE,
     /* A kind of packet, or a QoS, that is not for us, or not now: the first is a CONNACK that lets us
      * in, and there is no other. */

@@ -86,7 +86,9 @@ static void tell_failure(struct link *link, const char *what, int code, const ch
     /* The first reason is the one that counts. */
     if (!link->news.failed) {
         link->news.failed = true;
-        link->news.verdict = is_tls ? REASON_UNFIT : reason_verdict(code);
+        link->news.verdict = is_tls                      ? REASON_UNFIT
+                             : fault == INTAKE_TOO_LARGE ? REASON_REFUSED
+                                                         : reason_verdict(code);
         link->news.silent = silent;
         (void)snprintf(link->news.why, sizeof link->news.why, "%s: %s (%d)%s%s", what,
                        reason_text(code), code, detail ? ": " : "", detail ? detail : "");
@@ -544,7 +546,7 @@ struct error link_connect(struct link *link, enum link_version version, const ch
     int rc = MQTTASYNC_FAILURE;
 
     link_drop(link);
-    link->leaves_session = tap_fault() != INTAKE_GOOD;
+    link->leaves_session = tap_fault() != INTAKE_GOOD && tap_fault() != INTAKE_NO_MEMORY;
     tap_begin(version == LINK_MQTT_5);
     link->version = version;
     tls_begin(link->config->mqtt.uri);
@@ -635,15 +637,16 @@ static void give_send_back(struct link *link, struct send *send)
 
 /* The alias of a topic that comes again on this connection, 0: none. Those of the commands do not,
  * nor does where a response goes. The row's bound on its packet allows for it. */
-static unsigned alias_for(struct link *link, const char *topic, bool *ret_known)
+static unsigned alias_for(struct link *link, const struct outbox_message *message, bool *ret_known)
 {
+    const char *topic = message->topic;
     char commands[TOPICS_MAX];
     size_t len = strlen(link->base);
 
     *ret_known = false;
     topics_of(link->base, "cmd/", commands);
-    if (strncmp(topic, link->base, len) != 0 || topic[len] != '/' ||
-        strncmp(topic, commands, strlen(commands)) == 0)
+    if (message->class == OUTBOX_RESPONSE || strncmp(topic, link->base, len) != 0 ||
+        topic[len] != '/' || strncmp(topic, commands, strlen(commands)) == 0)
         return 0;
     return alias_of(&link->aliases, topic, ret_known);
 }
@@ -654,7 +657,7 @@ static int send_message(struct link *link, const struct outbox_row *row, struct 
     MQTTAsync_message message = MQTTAsync_message_initializer;
     MQTTProperty correlation = { .identifier = MQTTPROPERTY_CODE_CORRELATION_DATA };
     bool known;
-    unsigned alias = alias_for(link, row->message.topic, &known);
+    unsigned alias = alias_for(link, &row->message, &known);
     int rc;
 
     /* Paho copies payload and properties, and writes to neither. */
@@ -749,8 +752,15 @@ static void take_ack(struct link *link, const struct send *send, struct link_ack
 /* A connection has begun. Paho does not know Server Keep Alive: it can only be asked for. */
 static void take_limits(struct link *link, struct link_limits *limits)
 {
+    if (!tap_has_greeted())
+        log_warning(
+            "what the broker sends cannot be looked at before the library takes it, going on "
+            "without a limit to its packets");
     link->limits = *limits;
     alias_begin(&link->aliases, limits->aliases);
+    /* It does not know us: it may be another one, which takes what is configured. */
+    if (!limits->session_present && limits->keepalive_s == 0)
+        link->keepalive_s = min_int(link->config->mqtt.keepalive_s, KEEPALIVE_MAX_S);
     if (limits->keepalive_s == 0 || limits->keepalive_s >= link->keepalive_s)
         return;
     link->keepalive_s = limits->keepalive_s;

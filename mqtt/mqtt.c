@@ -39,6 +39,8 @@ enum {
     DRAIN_MS = 1500,
     GOODBYE_MS = 800,
     STOP_MS = 4000,
+    /* So many connections in a row that end without a word: MQTT 5 may be more than it speaks. */
+    SILENT_ENDS = 3,
 };
 
 /* Where the link is; a function for each. */
@@ -72,6 +74,9 @@ struct mqtt {
     int64_t deadline_ms; /* of the step */
     struct backoff backoff;
     bool speaks_older; /* the broker refused MQTT 5 */
+    /* A broker has spoken MQTT 5 with this process; how often in a row it was met with silence. */
+    bool spoke_5;
+    unsigned silent_ends;
     /* What the try after STEP_CLOSING waits for. */
     struct {
         enum reason_verdict verdict;
@@ -394,7 +399,7 @@ static void shorten_keepalive(struct mqtt *mqtt)
 {
     log_info("the broker wants a shorter keep-alive: connecting anew with that",
              LOG_NUM("keepalive_s", mqtt->limits.keepalive_s));
-    begin_close(mqtt, false);
+    begin_close(mqtt, true);
     mqtt->after_close.at_once = !mqtt->keepalive_fell;
     mqtt->keepalive_fell = true;
 }
@@ -405,6 +410,11 @@ static void on_connected(struct mqtt *mqtt, const struct link_news *news)
     int error;
 
     mqtt->limits = news->limits;
+    mqtt->spoke_5 = mqtt->spoke_5 || version_of(mqtt) == LINK_MQTT_5;
+    /* Said here and not once it is online: the connection may not come to that, and the next one
+     * finds a session. */
+    if (!news->limits.session_present)
+        tell_forget(mqtt->tell);
     if (news->limits.keepalive_falls) {
         shorten_keepalive(mqtt);
         return;
@@ -445,7 +455,7 @@ static void on_subscribed(struct mqtt *mqtt)
     log_info("mqtt link is up", LOG_NUM("version", version_of(mqtt)),
              LOG_NUM("session", mqtt->session.number));
     log_limits(mqtt);
-    tell_online(mqtt->tell, mqtt->session.number, mqtt->limits.session_present);
+    tell_online(mqtt->tell, mqtt->session.number);
     enter(mqtt, STEP_ONLINE, CLOCK_NEVER);
 }
 
@@ -456,17 +466,24 @@ static void on_older(struct mqtt *mqtt, bool said)
     if (said)
         log_info("the broker speaks only MQTT 3.1.1: using that");
     else
-        log_debug("the broker hangs up on MQTT 5: trying 3.1.1");
+        log_info("the broker hangs up on MQTT 5 each time: trying 3.1.1");
     drop_link(mqtt);
     mqtt->speaks_older = true;
     begin_connect(mqtt);
 }
 
-static bool tries_older(const struct mqtt *mqtt, const struct link_news *news)
+/* One that hangs up may be starting, or a balancer with nobody behind it: only one that never does
+ * anything else is taken for old. A session of 3.1.1 has no end, and its commands no expiry. */
+static bool is_older(struct mqtt *mqtt, const struct link_news *news)
 {
-    return mqtt->step == STEP_CONNECTING && !mqtt->stopping &&
-           (news->verdict == REASON_OLDER || news->silent) && version_of(mqtt) == LINK_MQTT_5 &&
-           mqtt->config->mqtt.version == CONFIG_MQTT_AUTO;
+    mqtt->silent_ends = news->silent ? mqtt->silent_ends + 1 : 0;
+    return news->verdict == REASON_OLDER || (!mqtt->spoke_5 && mqtt->silent_ends >= SILENT_ENDS);
+}
+
+static bool tries_older(struct mqtt *mqtt, const struct link_news *news)
+{
+    return mqtt->step == STEP_CONNECTING && !mqtt->stopping && version_of(mqtt) == LINK_MQTT_5 &&
+           mqtt->config->mqtt.version == CONFIG_MQTT_AUTO && is_older(mqtt, news);
 }
 
 static void take_failure(struct mqtt *mqtt, const struct link_news *news)
@@ -770,6 +787,7 @@ struct error mqtt_start(struct mqtt *mqtt)
 void mqtt_reload(struct mqtt *mqtt, const struct config *config)
 {
     telemetry_set_publish_s(mqtt->telemetry, config->telemetry.publish_s);
+    commands_reload(mqtt->commands, config);
     post_wake(mqtt->post);
 }
 

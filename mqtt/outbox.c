@@ -16,9 +16,9 @@ enum {
     PACKET_TOO_LARGE = 0x95,
 };
 
-/* The rows are a list in the order of their coming, telemetry behind all others. Those that have to go one after the other (of an
- * operation, of a retained topic) are found through buckets, oldest first, so that nobody who makes
- * us put many can make each of them cost a walk over all. */
+/* The rows are a list in the order of their coming, telemetry behind all others. Those that have to
+ * go one after the other (of an operation, of a retained topic) are found through buckets, oldest
+ * first, so that nobody who makes us put many can make each of them cost a walk over all. */
 struct outbox {
     size_t cap_bytes;
     struct outbox_row *first, *last;
@@ -434,12 +434,22 @@ static bool may_go(struct outbox *outbox, const struct outbox_row *row, int64_t 
     return !row->in_flight && row->not_before_ms <= now_ms && !is_blocked(outbox, row);
 }
 
+/* How much it matters that one of the class is named, where several are set aside at once. */
+static int weight_of(enum outbox_class class)
+{
+    return class == OUTBOX_OUTCOME ? 2 : class != OUTBOX_RESPONSE;
+}
+
 static void set_aside(struct outbox *outbox, struct outbox_row *row, int reason)
 {
-    outbox->has_aside = true;
-    outbox->aside.class = row->message.class;
-    outbox->aside.reason = reason;
-    (void)snprintf(outbox->aside.topic, sizeof outbox->aside.topic, "%s", row->message.topic);
+    struct outbox_aside *aside = &outbox->aside;
+
+    if (!outbox->has_aside || weight_of(row->message.class) >= weight_of(aside->class)) {
+        outbox->has_aside = true;
+        aside->class = row->message.class;
+        aside->reason = reason;
+        (void)snprintf(aside->topic, sizeof aside->topic, "%s", row->message.topic);
+    }
     remove_row(outbox, row);
     outbox->counts.set_aside++;
 }

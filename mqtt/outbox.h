@@ -8,11 +8,10 @@
 #include "mqtt/topics.h"
 
 /* What waits to be told to the broker, in memory: a bounded list, in the order of its coming (but
- * telemetry, which is last). A row
- * leaves when the broker has acknowledged it. A pure data structure: no lock, no I/O, time is
- * given. The caller keeps it under a lock of its own; a row in flight stays where it is until
- * outbox_acked(), outbox_returned() or outbox_lost(), so its fields may be read without that lock
- * by the one thread which calls these.
+ * telemetry, which is last). A row leaves when the broker has acknowledged it. A pure data structure:
+ * no lock, no I/O, time is given. The caller keeps it under a lock of its own; a row in flight stays
+ * where it is until outbox_acked(), outbox_returned() or outbox_lost(), so its fields may be read
+ * without that lock by the one thread which calls these.
  *
  * A message may be on disk, too, under the number of its letter. The outbox tells which of these are
  * done with. Outcomes of which memory has enough are left on disk, and asked for once there is room. */
@@ -144,7 +143,8 @@ void outbox_lost(struct outbox *outbox);
 /* Takes back what of `topic` has not been sent. */
 void outbox_withdraw(struct outbox *outbox, const char *topic);
 
-/* The last that was set aside since the last call; false: none. */
+/* The one that was set aside since the last call, of several the last that matters most (outcomes, then
+ * all but responses); false: none. */
 bool outbox_take_aside(struct outbox *outbox, struct outbox_aside *ret);
 
 /* Letters whose messages have left for good, at most `cap`, each given once. The number written. */

@@ -73,6 +73,16 @@ enum intake_fault tap_fault(void)
     return fault;
 }
 
+bool tap_has_greeted(void)
+{
+    bool greeted;
+
+    pthread_mutex_lock(&lock);
+    greeted = intake.greeted;
+    pthread_mutex_unlock(&lock);
+    return greeted;
+}
+
 static bool is_paho(const void *caller)
 {
     (void)pthread_once(&found, find_paho);

@@ -13,5 +13,8 @@
 void tap_begin(bool mqtt_5);
 /* Any thread: what was found on this connection. */
 enum intake_fault tap_fault(void);
+/* The broker's greeting was seen. False once there is a connection: this library reads in some other
+ * way, and nothing is looked at. */
+bool tap_has_greeted(void);
 /* No connection any more. */
 void tap_end(void);

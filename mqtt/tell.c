@@ -416,20 +416,23 @@ int64_t tell_next_ms(const struct tell *tell)
     return next;
 }
 
-void tell_online(struct tell *tell, int64_t session, bool session_present)
+void tell_forget(struct tell *tell)
+{
+    for (size_t i = 0; i < DOCUMENTS; i++) {
+        free(tell->told[i]);
+        tell->told[i] = NULL;
+    }
+    tell->told_a_reading = false;
+    note(tell, CHANGE_DOCUMENTS);
+}
+
+/* What changed while the link was down is noted or waits already. */
+void tell_online(struct tell *tell, int64_t session)
 {
     tell->online = true;
     tell->session = session;
     tell->since_utc_ms = clock_utc_ms();
-    if (!session_present) {
-        for (size_t i = 0; i < DOCUMENTS; i++) {
-            free(tell->told[i]);
-            tell->told[i] = NULL;
-        }
-        tell->told_a_reading = false;
-    }
-    /* What changed while the link was down is noted or waits already. */
-    note(tell, session_present ? CHANGE_HEALTH : CHANGE_HEALTH | CHANGE_DOCUMENTS);
+    note(tell, CHANGE_HEALTH);
 }
 
 void tell_offline(struct tell *tell)

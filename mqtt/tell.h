@@ -32,9 +32,10 @@ void tell_work(struct tell *tell);
 bool tell_take_switching(struct tell *tell);
 /* When tell_work() has to be called though nothing happens; CLOCK_NEVER. */
 int64_t tell_next_ms(const struct tell *tell);
-/* The link is up: the presence is told. `session_present` false: the broker has forgotten us, and
- * maybe the retained documents too, so all are told again. */
-void tell_online(struct tell *tell, int64_t session, bool session_present);
+/* The broker has forgotten us, and maybe the retained documents, too: all are told again. */
+void tell_forget(struct tell *tell);
+/* The link is up: the presence is told. */
+void tell_online(struct tell *tell, int64_t session);
 /* The link is down: presence is the will's. */
 void tell_offline(struct tell *tell);
 /* The goodbye, with its reason. */

@@ -20,10 +20,20 @@ static bool begin(struct ring_file *file, int flags)
 {
     struct stat st;
 
-    file->fd = open(file->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags,
+    /* Without O_NONBLOCK a pipe would wait here for its reader. */
+    file->fd = open(file->path,
+                    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags,
                     S_IRUSR | S_IWUSR);
-    file->size = file->fd >= 0 && fstat(file->fd, &st) == 0 ? (size_t)st.st_size : 0;
-    return file->fd >= 0;
+    if (file->fd < 0)
+        return false;
+    if (fstat(file->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        (void)close(file->fd);
+        file->fd = -1;
+        errno = EINVAL;
+        return false;
+    }
+    file->size = (size_t)st.st_size;
+    return true;
 }
 
 struct ring_file *ring_file_open(const char *path, size_t size_max)

@@ -126,6 +126,17 @@ static struct error check_expectation(const struct operation *op, const struct p
                       "another profile than expect_enabled is in use");
 }
 
+/* The door's rule for what comes over MQTT, looked at once more: a reload may have taken the targets. */
+static struct error check_proof(const struct run *run)
+{
+    if (run->op->request.channel != CHANNEL_MQTT || run->op->request.confirm_s > 0 ||
+        run->tools->config->mqtt.link != CONFIG_LINK_OTHER || run->probe)
+        return ERROR_OK;
+    return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
+                      "nothing would prove the profile: probe.targets are gone, and there is no "
+                      "confirm_s");
+}
+
 static const struct profile *find_fallback(const struct profile_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -213,7 +224,9 @@ static const struct profile *decide(void *ctx, const struct profile_list *list)
         run->already_enabled = true;
         return NULL;
     }
-    run->enable_error = commit_to_send(run);
+    run->enable_error = check_proof(run);
+    if (!run->enable_error.code)
+        run->enable_error = commit_to_send(run);
     if (run->enable_error.code)
         return NULL;
     leg_tell_switching(run);

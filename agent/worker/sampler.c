@@ -71,7 +71,7 @@ static void advance_to(struct sampler *sampler, int64_t at_ms)
         sampler->due_ms = at_ms;
 }
 
-static void take_reload(struct sampler *sampler)
+void sampler_take_reload(struct sampler *sampler)
 {
     struct config *config = atomic_exchange(&sampler->reloaded, NULL);
     struct prober *prober;
@@ -138,7 +138,7 @@ int64_t sampler_work(struct sampler *sampler, const struct connectivity *now, in
     bool may = may_carry(now);
     int64_t next_ms;
 
-    take_reload(sampler);
+    sampler_take_reload(sampler);
     /* Reach was lost or is back: that is worth a reading. */
     if (prober_work(sampler->prober, may, now_ms))
         sampler_hint(sampler);

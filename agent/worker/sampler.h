@@ -19,10 +19,11 @@ struct sampler;
 struct sampler *sampler_new(const struct config *config, struct samples *samples);
 void sampler_free(struct sampler *sampler);
 
-/* Takes a configuration whose `telemetry` and `probe` are to be in force from the next sampler_work() on.
- * Any thread. */
+/* Takes a configuration whose `telemetry` and `probe` are to be in force from the next
+ * sampler_take_reload() on, which sampler_work() begins with. Any thread. */
 void sampler_reload(struct sampler *sampler, struct config *config);
-/* The configuration whose `telemetry` and `probe` are in force; until the next sampler_work(). */
+void sampler_take_reload(struct sampler *sampler);
+/* The configuration whose `telemetry` and `probe` are in force; until the next sampler_take_reload(). */
 const struct config *sampler_config(const struct sampler *sampler);
 
 /* A reading is due at once; one is enough for all hints that come within a few seconds. */

@@ -552,6 +552,7 @@ static void read_at_rest(void *ctx)
 static void run_switch(struct worker *worker, const struct operation *op,
                        const struct intent *intent)
 {
+    sampler_take_reload(worker->sampler);
     const struct switch_tools tools = { .config = worker->config,
                                         .live = sampler_config(worker->sampler),
                                         .modem = worker->modem,

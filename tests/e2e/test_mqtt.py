@@ -1,6 +1,8 @@
 """The MQTT door: presence, info, twin, commands in, statuses out."""
 
 import os
+import signal
+import socket
 import subprocess
 import time
 
@@ -528,3 +530,17 @@ def test_3_1_1_says_that_its_link_is_made_anew(lab):
     wait_until(
         lambda: watcher.all(f"{P}/status/health")[-1].payload["online"], 60, "it is back"
     )
+
+
+def test_a_reload_that_takes_the_targets_wants_a_word(lab):
+    """mqtt.link other: nothing but probes or somebody's word proves a profile."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        target = f"127.0.0.1:{server.getsockname()[1]}"
+        sim, broker, watcher, agent = start(lab, config={"mqtt.link": "other", "probe.targets": [target]})
+        agent.write_config({"probe": {"targets": []}})
+        agent.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "configuration reloaded" in agent.stderr(), what="the reload")
+        ask(watcher, "enable-profile", 1, {"iccid": BETA})
+        refused = status(watcher, "enable-profile", 1, "rejected")
+        assert (refused["error"]["code"], refused["error"]["field"]) == ("invalid-request", "confirm_s")
+        assert sim.enabled() == ALPHA

@@ -1,6 +1,7 @@
 """Readings of the network between operations: when they are taken, what is in them, who sees them."""
 
 import json
+import os
 import signal
 import socket
 import threading
@@ -281,6 +282,35 @@ def test_a_reload_changes_telemetry_and_probes(lab):
         time.sleep(0.01)
     assert agent.enable(ALPHA)[2]["state"] == "succeeded"
     peer.close()
+
+
+def test_a_switch_right_after_a_reload_goes_by_it(lab):
+    """Also where nothing else came in between: here the modem was away."""
+    old, new = Peer(), Peer()
+    sim, agent = begin(lab, {"probe.targets": [old.target], "probe.interval_s": 3600})
+    wait_until(lambda: old.taken > 0, what="the old target is probed")
+    sim.vanish()
+    wait_until(lambda: agent.status("/readyz") == 503, what="the modem is missed")
+    agent.write_config({"probe": {"targets": [new.target], "interval_s": 3600}})
+    agent.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "configuration reloaded" in agent.stderr(), what="the reload")
+    taken = old.taken
+    status, _, op = agent.enable(BETA, wait=0)
+    assert status == 202
+    sim.come_back()
+    op = agent.wait_operation(op["id"])
+    assert (op["state"], op["result"]["verified"]) == ("succeeded", "reachable"), op
+    assert new.taken > 0 and old.taken == taken
+    old.close()
+    new.close()
+
+
+def test_a_pipe_is_no_record(lab):
+    pipe = lab.folder / "pipe"
+    os.mkfifo(pipe)
+    _, agent = begin(lab, {"telemetry.record": str(pipe)})
+    wait_until(lambda: "sample cannot be recorded" in agent.stderr(), what="it says so")
+    assert agent.enable(BETA)[2]["state"] == "succeeded"
 
 
 def test_a_record_that_cannot_be_written(lab):

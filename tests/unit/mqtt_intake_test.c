@@ -162,6 +162,34 @@ static void the_largest(void **state)
     free(bytes);
 }
 
+static void a_head_that_is_too_long(void **state)
+{
+    static const struct {
+        bool mqtt_5;
+        size_t packet_len;
+        enum intake_fault fault;
+    } lengths[] = {
+        { true, INTAKE_PACKET_MAX, INTAKE_GOOD },
+        { true, INTAKE_PACKET_MAX + 1, INTAKE_TOO_LARGE },
+        { false, INTAKE_PACKET_MAX_3, INTAKE_GOOD },
+        { false, INTAKE_PACKET_MAX_3 + 1, INTAKE_TOO_LARGE },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        const size_t len = lengths[i].packet_len - 4;
+        const uint8_t head[] = { 0x30, (uint8_t)(len | 0x80), (uint8_t)(len >> 7 | 0x80),
+                                 (uint8_t)(len >> 14) };
+        struct intake in;
+
+        intake_init(&in, lengths[i].mqtt_5);
+        in.greeted = true;
+        assert_int_equal(intake_take(&in, head, sizeof head), lengths[i].fault == INTAKE_GOOD);
+        assert_int_equal(in.fault, lengths[i].fault);
+        intake_done(&in);
+    }
+}
+
 static void faults_have_words(void **state)
 {
     (void)state;
@@ -177,6 +205,7 @@ int main(void)
         cmocka_unit_test(the_first_is_a_connack),
         cmocka_unit_test(nothing_is_taken_after_a_fault),
         cmocka_unit_test(the_largest),
+        cmocka_unit_test(a_head_that_is_too_long),
         cmocka_unit_test(faults_have_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

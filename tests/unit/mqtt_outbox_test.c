@@ -464,6 +464,15 @@ static void what_was_set_aside(void **state)
     assert_true(outbox_take_aside(o, &aside));
     assert_int_equal(aside.reason, 0x95);
     assert_string_equal(aside.topic, "long");
+    /* Several at once: the outcome is named, whatever comes behind it. */
+    put(o, OUTBOX_OUTCOME, "outcome", "a payload that is longer than the broker takes", NULL);
+    put(o, OUTBOX_RESPONSE, "response", "a payload that is longer than the broker takes", NULL);
+    put(o, OUTBOX_EVENT, "event", "a payload that is longer than the broker takes", NULL);
+    assert_null(outbox_next(o, 0, OUTBOX_IN_FLIGHT_MAX, 40));
+    assert_true(outbox_take_aside(o, &aside));
+    assert_string_equal(aside.topic, "outcome");
+    assert_int_equal(outbox_counts(o).set_aside, 5);
+    assert_false(outbox_take_aside(o, &aside));
     outbox_free(o);
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
@@ -62,10 +63,7 @@ static void a_file_that_cannot_be_written_yet(void **state)
     assert_non_null(recorder);
     recorder_write(recorder, &reading);
     assert_int_equal(access(path, F_OK), -1);
-    assert_non_null(mkdtemp(strcpy(dir, "recorder-test-XXXXXX")));
-    recorder_free(recorder);
-    (void)snprintf(path, sizeof path, "%s/samples", dir);
-    recorder = recorder_new(path);
+    assert_int_equal(mkdir(dir, 0700), 0);
     recorder_write(recorder, &reading);
     assert_int_equal(access(path, F_OK), 0);
     recorder_free(recorder);

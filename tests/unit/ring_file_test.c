@@ -1,6 +1,7 @@
 #include "agent/base/ring_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -87,6 +88,15 @@ static void what_cannot_be_opened(void **state)
     assert_int_equal(symlink("/dev/null", path), 0);
     assert_null(ring_file_open(path, 10));
     assert_int_equal(errno, ELOOP);
+    /* A pipe would wait for its reader, or take what nobody reads. */
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_null(ring_file_open(path, 10));
+    int reader = open(path, O_RDONLY | O_NONBLOCK);
+    assert_true(reader >= 0);
+    assert_null(ring_file_open(path, 10));
+    assert_int_equal(errno, EINVAL);
+    (void)close(reader);
 }
 
 static void comes_back_when_the_folder_does(void **state)
