@@ -45,9 +45,8 @@ static const char usage[] =
     "      --version       print the version and end\n"
     "  -h, --help          print this and end\n"
     "\n"
-    "SIGHUP reads the configuration again (log, telemetry, limits of switches). SIGTERM and SIGINT "
-    "stop it, within 10 "
-    "s. Exit status: 0 stopped, 1 could not start,\n"
+    "SIGHUP reads the configuration again (log, telemetry, probe, limits of switches).\n"
+    "SIGTERM and SIGINT stop it, within 10 s. Exit status: 0 stopped, 1 could not start,\n"
     "2 wrong option, 78 wrong configuration.\n";
 
 struct arguments {
@@ -106,15 +105,28 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
     return 2;
 }
 
-static struct config *load_config(const char *path)
+static void print_problem(const char *path, const struct config_problem *problem)
+{
+    fprintf(stderr, "lpm-agent: %s: %s%s%s\n", path, problem->path, problem->path[0] ? ": " : "",
+            problem->message);
+}
+
+static void log_problem(const char *path, const struct config_problem *problem)
+{
+    log_err("configuration is wrong, going on with the one before", LOG_STR("path", path),
+            LOG_STR("key", problem->path[0] ? problem->path : NULL),
+            LOG_STR("why", problem->message));
+}
+
+static struct config *
+load_config(const char *path, void (*tell)(const char *path, const struct config_problem *problem))
 {
     struct config *config = NULL;
     struct config_problems problems = { 0 };
     bool loaded = config_load(path, environ, &config, &problems);
 
     for (size_t i = 0; !loaded && i < problems.count; i++)
-        fprintf(stderr, "lpm-agent: %s: %s%s%s\n", path, problems.items[i].path,
-                problems.items[i].path[0] ? ": " : "", problems.items[i].message);
+        tell(path, &problems.items[i]);
     config_problems_done(&problems);
     return loaded ? config : NULL;
 }
@@ -134,7 +146,7 @@ static void log_pending(const char *key, const char *instead, void *arg)
 
 static int check_config(char *path)
 {
-    struct config *config = load_config(path);
+    struct config *config = load_config(path, print_problem);
     char *text = config ? config_to_text(config) : NULL;
     int status = text ? 0 : EXIT_CONFIGURATION;
 
@@ -265,12 +277,10 @@ static void destroy(struct agent *agent)
 /* SIGHUP: log, telemetry, probes and limits change in place; a wrong file changes nothing. */
 static void reload(struct agent *agent, const char *path)
 {
-    struct config *config = load_config(path);
+    struct config *config = load_config(path, log_problem);
 
-    if (!config) {
-        log_err("configuration is wrong, going on with the one before", LOG_STR("path", path));
+    if (!config)
         return;
-    }
     log_set(config->log.level, config->log.format, config->log.identities);
     if (agent->mqtt)
         mqtt_reload(agent->mqtt, config);
@@ -349,7 +359,7 @@ int main(int argc, char **argv)
         return status;
     if (arguments.check)
         return check_config(arguments.config);
-    config = load_config(arguments.config);
+    config = load_config(arguments.config, print_problem);
     if (!config)
         return EXIT_CONFIGURATION;
     log_set(config->log.level, config->log.format, config->log.identities);

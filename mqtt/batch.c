@@ -386,7 +386,7 @@ char *batch_to_text(const struct sample *rows, size_t count, int64_t taken, bool
     assert(count >= 1 && count <= BATCH_ROWS);
     for (size_t i = 0; i < count; i++)
         table.rows[i] = row_of(&rows[i].reading);
-    while (leave_out_a_quiet_row(&table))
+    while (count > BATCH_WHOLE_ROWS && leave_out_a_quiet_row(&table))
         ;
     while ((text = print(&table)) && strlen(text) > BATCH_MAX) {
         free(text);

@@ -21,10 +21,13 @@ enum {
     BATCH_MAX = 500,
     /* Rows that are enough while nothing happens: no state changes, and no level moves by 6 dB. */
     BATCH_QUIET_ROWS = 6,
+    /* Of up to so many samples none goes for that: whoever has so few a batch wants to see them. */
+    BATCH_WHOLE_ROWS = 16,
 };
 
 /* `count` rows (1 to BATCH_ROWS, oldest first) of the `taken` that there were in their time. Where they
- * do not fit, and of those beyond BATCH_QUIET_ROWS in which nothing happens, the ones that say least
+ * do not fit, and of more than BATCH_WHOLE_ROWS
+ * also those beyond BATCH_QUIET_ROWS in which nothing happens, the ones that say least
  * are left out: the first and the last stay, one where the state changes goes last of all, of the
  * others first the one whose levels differ least from the row kept before it; its bytes are added to
  * the next row's. Where two rows do not fit either, measured columns

@@ -136,6 +136,8 @@ static void on_connect_failed(struct link *link, int code, const char *message)
     else if (tls_is_through() && message && strcmp(message, ended_without_answer) != 0)
         message =
             "it broke off after the TLS handshake, as on a certificate of ours that it refuses";
+    if (code == MQTTASYNC_FAILURE && !message)
+        message = "the host has no address, or there is no way to it";
     tell_failure(link, "not connected", code, message);
 }
 

@@ -176,7 +176,8 @@ static void on_bus(void *ctx, enum bus_event event, const void *data)
         commands_tell(mqtt->commands, data);
     if (event == BUS_OPERATION && mqtt->config->mqtt.link == CONFIG_LINK_MODEM)
         on_operation(mqtt, data);
-    if (event == BUS_CONNECTIVITY && mqtt->config->mqtt.link == CONFIG_LINK_MODEM)
+    if ((event == BUS_CONNECTIVITY || event == BUS_MODEM) &&
+        mqtt->config->mqtt.link == CONFIG_LINK_MODEM)
         on_connectivity(mqtt);
     tell_on_bus(mqtt->tell, event, data);
 }
@@ -246,8 +247,8 @@ static void log_trouble(struct mqtt *mqtt, enum reason_verdict verdict, const ch
         mqtt->refusals = (struct quiet){ 0 };
     (void)snprintf(mqtt->last_why, sizeof mqtt->last_why, "%s", why);
     if (mqtt->config->mqtt.link == CONFIG_LINK_MODEM && is_switching(mqtt))
-        log_info("mqtt link is down during a switch: trying again", LOG_STR("why", why),
-                 LOG_NUM("in_ms", wait_ms));
+        log_info("mqtt link is down during a switch: trying again once there is data",
+                 LOG_STR("why", why));
     else if (quiet_lets(&mqtt->refusals, clock_now_ms(), &unsaid))
         log_at(verdict == REASON_TROUBLE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERR,
                "mqtt link is down: trying again", LOG_STR("why", why), LOG_NUM("in_ms", wait_ms),

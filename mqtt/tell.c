@@ -82,6 +82,19 @@ struct tell {
     struct journal_note journal[JOURNAL_NOTES];
 };
 
+/* A switch that was cut off goes on with this start: its presence is that of a switch from the first
+ * word on. 0: there is none. */
+static int64_t left_running_until_ms(struct operations *operations)
+{
+    struct operation *op = calloc(1, sizeof *op);
+    int64_t until_ms = 0;
+
+    if (op && operations_list(operations, OPERATION_RUNNING, NULL, 1, op) == 1)
+        until_ms = op->ends_by_utc_ms;
+    free(op);
+    return until_ms;
+}
+
 struct tell *tell_new(const struct config *config, const char *base, struct state *state,
                       struct operations *operations, struct post *post)
 {
@@ -96,6 +109,7 @@ struct tell *tell_new(const struct config *config, const char *base, struct stat
     tell->post = post;
     tell->changes = CHANGE_DOCUMENTS;
     tell->accepted_ms = CLOCK_NEVER;
+    tell->switching_until_utc_ms = left_running_until_ms(operations);
     pthread_mutex_init(&tell->lock, NULL);
     return tell;
 }

@@ -321,10 +321,10 @@ static struct error read_card(struct modem *modem, struct connectivity *ret)
     struct error e = network_read_iccid(&modem->network, &ret->iccid, &cached);
 
     ret->has_iccid = e.code == ERROR_NONE;
-    if (network_is_fatal(&e))
+    if (network_stops(&modem->network, &e))
         return e;
     e = network_read_imsi_hash(&modem->network, ret->imsi_hash);
-    return network_is_fatal(&e) ? e : ERROR_OK;
+    return network_stops(&modem->network, &e) ? e : ERROR_OK;
 }
 
 static struct error read_all(struct modem *modem, struct connectivity *ret)

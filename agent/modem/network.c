@@ -25,15 +25,14 @@ bool network_is_fatal(const struct error *e)
            e->code == ERROR_SWITCH_IN_PROGRESS;
 }
 
-/* An answer that does not fit, twice, is unknown; the dialogue has found its step again. */
-static bool is_fatal(const struct network *network, const struct error *e)
+bool network_stops(const struct network *network, const struct error *e)
 {
     return network_is_fatal(e) && !(e->code == ERROR_MODEM_TIMEOUT && network->chat->misfit);
 }
 
 static struct error only_fatal(const struct network *network, struct error e)
 {
-    return is_fatal(network, &e) ? e : ERROR_OK;
+    return network_stops(network, &e) ? e : ERROR_OK;
 }
 
 /* `command` without its deadline; a pure read. */
@@ -173,7 +172,7 @@ struct error network_read_operator(struct network *network, struct connectivity 
     struct at_operator operator;
     struct error e = ask_line(network, "AT+COPS?", "+COPS", &answer);
 
-    if (is_fatal(network, &e))
+    if (network_stops(network, &e))
         return e;
     ret->plmn[0] = '\0';
     if (e.code || !at_cops_parse(answer->lines[0], &operator))
@@ -293,7 +292,7 @@ struct error network_read_data(struct network *network, struct connectivity *ret
     struct connectivity value = { 0 };
     struct error e = ask_line(network, "AT+CGATT?", "+CGATT", &answer);
 
-    if (is_fatal(network, &e))
+    if (network_stops(network, &e))
         return e;
     value.attached_known = !e.code && at_cgatt_parse(answer->lines[0], &value.attached);
     /* Not attached: no address, and nothing to ask for. */

@@ -51,3 +51,6 @@ MUST_CHECK struct error network_read_imsi_hash(struct network *network,
 void network_hash_imsi(const char *imsi, char ret[NETWORK_HASH_LEN + 1]);
 /* The dialogue does not go on. */
 bool network_is_fatal(const struct error *e);
+/* The same of what this one said last: an answer that does not fit, twice, is unknown, and the dialogue
+ * has found its step again. */
+bool network_stops(const struct network *network, const struct error *e);

@@ -12,25 +12,40 @@ enum { LEFT_OPEN_MS = 10 * 60 * 1000, CONNACK_MS = 10 * 60 * 1000 };
 
 static const char enabled_key[] = "enabled", channels_key[] = "channels", connack_key[] = "connack";
 
-void memory_init(struct memory *memory, struct journal *journal)
+/* "<ICCID>[ <UTC ms> <by>]"; what is none: not known. */
+static void find_enabled(struct memory *memory)
 {
-    char *text = journal_get_value(journal, enabled_key);
+    char *text = journal_get_value(memory->journal, enabled_key);
+    char iccid[ICCID_TEXT_MAX + 1] = "", by[MEMORY_BY_MAX + 1] = "";
+    int64_t since_utc_ms = 0;
+    int count = text ? sscanf(text, "%20s %" SCNd64 " %15s", iccid, &since_utc_ms, by) : 0;
 
-    *memory = (struct memory){ .journal = journal };
-    if (text) {
-        struct error ignored = iccid_from_text(text, strlen(text), &memory->enabled);
-
-        (void)ignored; /* a text that is none: not known */
+    if (count >= 1 && !iccid_from_text(iccid, strlen(iccid), &memory->enabled).code && count == 3) {
+        memory->since_utc_ms = since_utc_ms;
+        memcpy(memory->by, by, sizeof by);
     }
     free(text);
 }
 
-void memory_keep_enabled(struct memory *memory, const struct iccid *enabled)
+void memory_init(struct memory *memory, struct journal *journal)
 {
-    if (iccid_equal(enabled, &memory->enabled))
+    *memory = (struct memory){ .journal = journal };
+    find_enabled(memory);
+}
+
+void memory_keep_enabled(struct memory *memory, const struct iccid *enabled, int64_t since_utc_ms,
+                         const char *by)
+{
+    char text[ICCID_TEXT_MAX + MEMORY_BY_MAX + 32];
+
+    if (iccid_equal(enabled, &memory->enabled) && since_utc_ms == memory->since_utc_ms &&
+        strcmp(by, memory->by) == 0)
         return;
     memory->enabled = *enabled;
-    journal_save_value(memory->journal, enabled_key, enabled->text);
+    memory->since_utc_ms = since_utc_ms;
+    (void)snprintf(memory->by, sizeof memory->by, "%s", by);
+    (void)snprintf(text, sizeof text, "%s %" PRId64 " %s", enabled->text, since_utc_ms, by);
+    journal_save_value(memory->journal, enabled_key, text);
 }
 
 /* "<boot> <journal's clock> <what is open>"; nothing while nothing is. */

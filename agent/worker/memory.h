@@ -13,10 +13,15 @@
 
 struct journal;
 
+enum { MEMORY_BY_MAX = 15 };
+
 struct memory {
     struct journal *journal;
-    /* The profile in use, as the journal has it; "": not known. */
+    /* The profile in use, as the journal has it; "": not known. Since when and by what; 0 and "": not
+     * known. */
     struct iccid enabled;
+    int64_t since_utc_ms;
+    char by[MEMORY_BY_MAX + 1];
     /* When it was last written down that the broker is there; CLOCK_BOOTTIME. */
     int64_t connack_ms;
 };
@@ -24,7 +29,8 @@ struct memory {
 /* Keeps `journal`. Reads what there is; again when the journal can be read at last. */
 void memory_init(struct memory *memory, struct journal *journal);
 
-void memory_keep_enabled(struct memory *memory, const struct iccid *enabled);
+void memory_keep_enabled(struct memory *memory, const struct iccid *enabled, int64_t since_utc_ms,
+                         const char *by);
 
 /* As card_options.on_channels() tells it; "" nothing. */
 void memory_keep_channels(struct memory *memory, const char *open);

@@ -79,20 +79,39 @@ bool view_is_other_card(const struct view *view, const struct profile_list *list
     return before->count > 0;
 }
 
-void view_remember(struct view *view, const char *enabled)
+void view_remember(struct view *view, const char *enabled, int64_t since_utc_ms, const char *by)
 {
     copy_text(view->remembered, sizeof view->remembered, enabled);
+    view->remembered_since_utc_ms = since_utc_ms;
+    copy_text(view->remembered_by, sizeof view->remembered_by, by);
 }
 
-/* Once: what was changed while the agent was away. */
-static void compare_with_remembered(struct view *view, const struct profile_list *list)
+/* Once: true where the first list has the profile in use that the last process knew. One that another
+ * has was changed while the agent was away. */
+static bool is_as_remembered(struct view *view, const struct profile_list *list)
 {
     const struct profile *enabled = profile_enabled(list);
+    bool compares = view->remembered[0] && enabled && enabled->has_iccid;
+    bool same = compares && strcmp(enabled->iccid.text, view->remembered) == 0;
 
-    if (view->remembered[0] && strcmp(view->list_by, "start") == 0 && enabled &&
-        enabled->has_iccid && strcmp(enabled->iccid.text, view->remembered) != 0)
+    if (compares && !same && strcmp(view->list_by, "start") == 0)
         view->list_by = "external";
     view->remembered[0] = '\0';
+    return same;
+}
+
+/* Another profile is in use than before, or it is not known what was before. */
+static void note_enabled(struct view *view, bool as_remembered, bool known, const char *by)
+{
+    struct snapshot *now = &view->now;
+
+    if (as_remembered && view->remembered_by[0]) {
+        now->enabled_since_utc_ms = view->remembered_since_utc_ms;
+        copy_text(now->enabled_by, sizeof now->enabled_by, view->remembered_by);
+        return;
+    }
+    now->enabled_since_utc_ms = known ? clock_utc_ms() : 0;
+    copy_text(now->enabled_by, sizeof now->enabled_by, by);
 }
 
 void view_take_list(struct view *view, const struct profile_list *list)
@@ -101,9 +120,9 @@ void view_take_list(struct view *view, const struct profile_list *list)
     bool known = view->rows_tag[0] != '\0';
     bool other_enabled = !known || !same_enabled(&view->now.list, list);
     char rows_tag[sizeof view->rows_tag];
+    bool as_remembered = is_as_remembered(view, list);
     bool news;
 
-    compare_with_remembered(view, list);
     told.by = view->list_by;
     etag_of_list(list, 0, rows_tag);
     news = strcmp(rows_tag, view->rows_tag) != 0;
@@ -112,10 +131,8 @@ void view_take_list(struct view *view, const struct profile_list *list)
     view->now.has_list = true;
     view->now.list_at_ms = clock_now_ms();
     etag_of_list(list, view->generation, view->now.etag);
-    if (other_enabled) {
-        view->now.enabled_since_utc_ms = known ? clock_utc_ms() : 0;
-        copy_text(view->now.enabled_by, sizeof view->now.enabled_by, told.by);
-    }
+    if (other_enabled)
+        note_enabled(view, as_remembered, known, told.by);
     /* From here on, a list that differs was changed by somebody else. */
     view->list_by = "external";
     view_publish(view);

@@ -26,6 +26,8 @@ struct view {
     bool said_trouble;
     /* The profile in use as of before the start: its ICCID, "" not known. */
     char remembered[ICCID_TEXT_MAX + 1];
+    int64_t remembered_since_utc_ms;
+    char remembered_by[16];
 };
 
 /* Keeps both. */
@@ -37,9 +39,9 @@ void view_take_identity(struct view *view, const struct modem_identity *id);
 void view_take_eid(struct view *view, const struct eid *eid);
 /* There was a list before, and `list` has none of its profiles. */
 bool view_is_other_card(const struct view *view, const struct profile_list *list);
-/* What the journal remembers of the profile in use; "" nothing. A first list that says otherwise was
- * changed by somebody else while the agent was away. */
-void view_remember(struct view *view, const char *enabled);
+/* What the journal remembers of the profile in use, since when (0: not known) and by what; "" nothing. A
+ * first list that says otherwise was changed by somebody else while the agent was away. */
+void view_remember(struct view *view, const char *enabled, int64_t since_utc_ms, const char *by);
 /* A fresh list of the card. */
 void view_take_list(struct view *view, const struct profile_list *list);
 /* What was known of the list holds no longer; `by` (a literal) is to blame for what the next one

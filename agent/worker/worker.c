@@ -287,7 +287,8 @@ static void take_list(struct worker *worker, const struct profile_list *list)
 
     view_take_list(&worker->view, list);
     if (enabled && enabled->has_iccid)
-        memory_keep_enabled(&worker->memory, &enabled->iccid);
+        memory_keep_enabled(&worker->memory, &enabled->iccid, worker->view.now.enabled_since_utc_ms,
+                            worker->view.now.enabled_by);
 }
 
 /* Each part goes into the snapshot, and to those who wait for it, by its own fate. */
@@ -618,7 +619,8 @@ static void remember(struct worker *worker)
     worker->take_up_at_ms = clock_now_ms() + TAKE_UP_MS;
     free(text);
     memory_init(&worker->memory, worker->journal);
-    view_remember(&worker->view, worker->memory.enabled.text);
+    view_remember(&worker->view, worker->memory.enabled.text, worker->memory.since_utc_ms,
+                  worker->memory.by);
     broker_remember(worker->broker, memory_find_connack_ms(&worker->memory));
 }
 

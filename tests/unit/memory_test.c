@@ -41,12 +41,21 @@ static void the_profile_in_use(void **state)
     (void)state;
     begin();
     assert_string_equal(memory.enabled.text, "");
-    memory_keep_enabled(&memory, &a);
+    memory_keep_enabled(&memory, &a, 0, "start");
     restart();
     assert_string_equal(memory.enabled.text, a.text);
-    memory_keep_enabled(&memory, &b);
+    assert_int_equal(memory.since_utc_ms, 0);
+    assert_string_equal(memory.by, "start");
+    memory_keep_enabled(&memory, &b, INT64_C(1795464089120), "operation");
     restart();
     assert_string_equal(memory.enabled.text, b.text);
+    assert_int_equal(memory.since_utc_ms, INT64_C(1795464089120));
+    assert_string_equal(memory.by, "operation");
+    /* As it was written before. */
+    assert_ok(journal_put_value(temp.journal, "enabled", a.text));
+    restart();
+    assert_string_equal(memory.enabled.text, a.text);
+    assert_string_equal(memory.by, "");
     assert_ok(journal_put_value(temp.journal, "enabled", "no ICCID"));
     restart();
     assert_string_equal(memory.enabled.text, "");
