@@ -722,6 +722,7 @@ static void what_has_to_be_confirmed(void **state)
     s.agent.config.mqtt.link = CONFIG_LINK_OTHER;
     s.agent.config.probe.targets = &target;
     s.agent.config.probe.target_count = 1;
+    mqtt_reload(s.agent.mqtt, &s.agent.config);
     set_list(&s.agent, false);
     begin(&s);
     publish(&s, P "/cmd/enable-profile/b/req", "{\"iccid\":\"89882110000001234568\"}");
