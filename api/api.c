@@ -5,10 +5,10 @@
 
 #include "agent/base/log.h"
 #include "agent/operation/operation.h"
+#include "agent/operation/proofs.h"
 #include "agent/state/bus.h"
 #include "api/door.h"
 #include "api/http.h"
-#include "api/proofs.h"
 #include "config/config.h"
 
 struct api {
@@ -44,7 +44,7 @@ struct api *api_new(const struct api_parts *parts)
     if (!api)
         return NULL;
     api->config = parts->config;
-    routes.proofs = api->proofs = proofs_new(parts->journal);
+    routes.proofs = api->proofs = proofs_new(parts->journal, config_label_of, parts->config);
     if (api->proofs)
         api->http = http_new(&routes, parts->reads);
     if (!api->http) {

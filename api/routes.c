@@ -8,6 +8,7 @@
 #include "agent/base/clock.h"
 #include "agent/operation/operations.h"
 #include "agent/operation/plan_gather.h"
+#include "agent/operation/proofs.h"
 #include "agent/state/etag.h"
 #include "agent/state/reads.h"
 #include "agent/state/render.h"
@@ -15,7 +16,6 @@
 #include "agent/state/snapshot.h"
 #include "api/body.h"
 #include "api/lock_routes.h"
-#include "api/proofs.h"
 #include "config/config.h"
 
 enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 100 };
@@ -43,45 +43,6 @@ static void add_age(struct answer *ret, int64_t at_ms)
 
     answer_add_header(ret, "Age", "%" PRId64, age_ms > 0 ? age_ms / 1000 : 0);
     answer_add_header(ret, "Cache-Control", "no-cache");
-}
-
-/* Adds what earlier switches say of a row; takes `json`. */
-static cJSON *add_proofs(cJSON *json, const struct routes *routes, const struct profile *row)
-{
-    char at[CLOCK_TEXT_LEN + 1];
-    struct history history;
-
-    if (!json || !row->has_iccid)
-        return json;
-    proofs_find(routes->proofs, &row->iccid, &history);
-    clock_to_text(history.proven_utc_ms, at);
-    if ((!history.has_proven || cJSON_AddStringToObject(json, "proven_at", at)) &&
-        (!history.last_error ||
-         cJSON_AddStringToObject(json, "last_error", error_code_name(history.last_error))))
-        return json;
-    cJSON_Delete(json);
-    return NULL;
-}
-
-static cJSON *profile_to_json(const struct routes *routes, const struct profile *row)
-{
-    return add_proofs(render_profile(row, config_label_of, routes->config), routes, row);
-}
-
-static cJSON *profiles_to_json(const struct routes *routes, const struct profile_list *list)
-{
-    cJSON *rows = cJSON_CreateArray();
-
-    for (size_t i = 0; rows && i < list->count; i++) {
-        cJSON *row = profile_to_json(routes, &list->rows[i]);
-
-        if (row && cJSON_AddItemToArray(rows, row))
-            continue;
-        cJSON_Delete(row);
-        cJSON_Delete(rows);
-        rows = NULL;
-    }
-    return rows;
 }
 
 /* --- reads --- */
@@ -129,7 +90,9 @@ static void get_profiles(const struct routes *routes, const struct snapshot *now
     if (if_none_match && etag_fits(if_none_match, now->etag, ETAG_WEAK))
         ret->status = 304;
     else
-        answer_json(ret, 200, object_of("profiles", profiles_to_json(routes, &now->list)));
+        answer_json(
+            ret, 200,
+            object_of("profiles", render_profiles(&now->list, proofs_find, routes->proofs)));
     if (ret->is_problem)
         return;
     answer_add_header(ret, "ETag", "%s", now->etag);
@@ -177,7 +140,7 @@ static void get_profile(const struct routes *routes, const struct snapshot *now,
 
     if (!row)
         return;
-    answer_json(ret, 200, profile_to_json(routes, row));
+    answer_json(ret, 200, render_profile(row, proofs_find, routes->proofs));
     if (!ret->is_problem)
         add_age(ret, now->list_at_ms);
 }

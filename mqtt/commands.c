@@ -10,6 +10,7 @@
 #include "agent/base/log.h"
 #include "agent/operation/operations.h"
 #include "agent/operation/plan_gather.h"
+#include "agent/operation/proofs.h"
 #include "agent/state/reads.h"
 #include "agent/state/snapshot.h"
 #include "config/config.h"
@@ -59,6 +60,7 @@ struct commands {
     struct journal *journal;
     struct reads *reads;
     struct post *post;
+    struct proofs *proofs;
     atomic_bool has_probes; /* as of the last reload */
     pthread_mutex_t lock;
     /* under lock, which is a leaf as post's is: */
@@ -67,7 +69,8 @@ struct commands {
     struct quiet aliens, refusals;
 };
 
-struct commands *commands_new(const struct mqtt_parts *parts, const char *base, struct post *post)
+struct commands *commands_new(const struct mqtt_parts *parts, const char *base, struct post *post,
+                              struct proofs *proofs)
 {
     struct commands *c = calloc(1, sizeof *c);
 
@@ -80,6 +83,7 @@ struct commands *commands_new(const struct mqtt_parts *parts, const char *base, 
     c->journal = parts->journal;
     c->reads = parts->reads;
     c->post = post;
+    c->proofs = proofs;
     for (size_t i = 0; i < ARRAY_LEN(c->asks); i++)
         c->asks[i].commands = c;
     pthread_mutex_init(&c->lock, NULL);
@@ -542,7 +546,7 @@ static char *render_answer(struct commands *c, const struct ask *ask)
     else if (ask->command == CONFIG_COMMAND_PLAN_PROFILE)
         payload = render_plan(c, ask, s);
     else
-        payload = messages_result(ask->command, ask->id, s, config_label_of, c->config);
+        payload = messages_result(ask->command, ask->id, s, proofs_find, c->proofs);
     snapshot_release(s);
     return payload;
 }

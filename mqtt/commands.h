@@ -19,9 +19,12 @@ struct config;
 struct mqtt_parts;
 struct operation;
 struct post;
+struct proofs;
 
-/* Keeps the parts (not their struct) and `post`; `base` is P. NULL: no memory. */
-struct commands *commands_new(const struct mqtt_parts *parts, const char *base, struct post *post);
+/* Keeps the parts (not their struct), `post` and `proofs`, which is the link's thread's; `base` is P.
+ * NULL: no memory. */
+struct commands *commands_new(const struct mqtt_parts *parts, const char *base, struct post *post,
+                              struct proofs *proofs);
 /* No read may be waiting any more. */
 void commands_free(struct commands *commands);
 

@@ -143,14 +143,14 @@ static bool add_enabled(cJSON *to, const struct snapshot *s)
            (!s->enabled_by[0] || add_text(to, "enabled_by", s->enabled_by));
 }
 
-char *messages_esim(const struct snapshot *snapshot, render_label label, const void *ctx)
+char *messages_esim(const struct snapshot *snapshot, render_find find, void *ctx)
 {
     cJSON *json = snapshot->has_eid ? render_eid(&snapshot->eid) : cJSON_CreateObject();
 
     return print(json,
                  json &&
                      (!snapshot->has_list ||
-                      add_item(json, "profiles", render_profiles(&snapshot->list, label, ctx))) &&
+                      add_item(json, "profiles", render_profiles(&snapshot->list, find, ctx))) &&
                      add_enabled(json, snapshot));
 }
 
@@ -194,8 +194,8 @@ char *messages_switch(const struct operation *op)
 
 /* --- answers --- */
 
-static cJSON *result_of(enum config_command command, const struct snapshot *s, render_label label,
-                        const void *ctx)
+static cJSON *result_of(enum config_command command, const struct snapshot *s, render_find find,
+                        void *ctx)
 {
     cJSON *json = NULL;
 
@@ -206,7 +206,7 @@ static cJSON *result_of(enum config_command command, const struct snapshot *s, r
         return render_connectivity(&s->connectivity);
     case CONFIG_COMMAND_LIST_PROFILES:
         json = cJSON_CreateObject();
-        if (json && add_item(json, "profiles", render_profiles(&s->list, label, ctx)))
+        if (json && add_item(json, "profiles", render_profiles(&s->list, find, ctx)))
             return json;
         break;
     default: /* get-steering: there is none yet */
@@ -232,9 +232,9 @@ char *messages_answer(enum config_command command, const char *id, cJSON *result
 }
 
 char *messages_result(enum config_command command, const char *id, const struct snapshot *snapshot,
-                      render_label label, const void *ctx)
+                      render_find find, void *ctx)
 {
-    return messages_answer(command, id, result_of(command, snapshot, label, ctx));
+    return messages_answer(command, id, result_of(command, snapshot, find, ctx));
 }
 
 char *messages_error(const char *kind, const char *id, const char *state,

@@ -30,7 +30,7 @@ char *messages_offline(int64_t session, const char *reason, int64_t at_utc_ms, b
 char *messages_info(const struct snapshot *snapshot, const char *device_id, unsigned commands,
                     bool force);
 /* EID, profiles, which is enabled, since when and by what. */
-char *messages_esim(const struct snapshot *snapshot, render_label label, const void *ctx);
+char *messages_esim(const struct snapshot *snapshot, render_find find, void *ctx);
 /* The last reading; {} when there is none. */
 char *messages_connectivity(const struct snapshot *snapshot);
 /* {"operations":[…]}, newest first. */
@@ -43,7 +43,7 @@ char *messages_switch(const struct operation *op);
 
 /* What a command asked for, from the snapshot: {"id","kind","state":"succeeded","result"}. */
 char *messages_result(enum config_command command, const char *id, const struct snapshot *snapshot,
-                      render_label label, const void *ctx);
+                      render_find find, void *ctx);
 /* The same with any result; takes it, NULL is the memory that was out when it was made. */
 char *messages_answer(enum config_command command, const char *id, cJSON *result);
 /* {"id","kind","state","error"}; `state` is "rejected" (not begun) or "failed". */

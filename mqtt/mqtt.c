@@ -12,6 +12,7 @@
 #include "agent/base/id.h"
 #include "agent/base/log.h"
 #include "agent/operation/operations.h"
+#include "agent/operation/proofs.h"
 #include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/state/snapshot.h"
@@ -63,6 +64,7 @@ struct mqtt {
     struct broker *broker;
     char base[TOPICS_MAX];
     struct post *post;
+    struct proofs *proofs; /* its reader is the link's thread */
     struct tell *tell;
     struct telemetry *telemetry;
     struct commands *commands;
@@ -172,6 +174,9 @@ static void on_bus(void *ctx, enum bus_event event, const void *data)
 {
     struct mqtt *mqtt = ctx;
 
+    /* What the disk did not take at once is there when it recovers. */
+    if (event == BUS_JOURNAL || (event == BUS_OPERATION && operation_has_ended(data)))
+        proofs_forget(mqtt->proofs);
     if (event == BUS_OPERATION || event == BUS_OPERATION_AGAIN)
         commands_tell(mqtt->commands, data);
     if (event == BUS_OPERATION && mqtt->config->mqtt.link == CONFIG_LINK_MODEM)
@@ -711,10 +716,14 @@ static bool build(struct mqtt *mqtt, const struct mqtt_parts *parts)
     mqtt->post = post_new((size_t)config->mqtt.outbox_max_kib * 1024, parts->journal);
     if (!mqtt->post)
         return false;
-    mqtt->tell = tell_new(config, mqtt->base, mqtt->state, mqtt->operations, mqtt->post);
+    mqtt->proofs = proofs_new(parts->journal, config_label_of, config);
+    if (!mqtt->proofs)
+        return false;
+    mqtt->tell =
+        tell_new(config, mqtt->base, mqtt->state, mqtt->operations, mqtt->post, mqtt->proofs);
     mqtt->telemetry =
         telemetry_new(parts->samples, mqtt->base, mqtt->post, config->telemetry.publish_s);
-    mqtt->commands = commands_new(parts, mqtt->base, mqtt->post);
+    mqtt->commands = commands_new(parts, mqtt->base, mqtt->post, mqtt->proofs);
     mqtt->link = link_new(config, mqtt->base, &calls);
     sender_init(&mqtt->sender, mqtt->base, mqtt->link, mqtt->post, mqtt->telemetry, mqtt->bus);
     return mqtt->tell && mqtt->telemetry && mqtt->commands && mqtt->link;
@@ -838,6 +847,7 @@ void mqtt_free(struct mqtt *mqtt)
     commands_free(mqtt->commands);
     telemetry_free(mqtt->telemetry);
     tell_free(mqtt->tell);
+    proofs_free(mqtt->proofs);
     post_free(mqtt->post);
     pthread_cond_destroy(&mqtt->ended_cond);
     pthread_mutex_destroy(&mqtt->lock);

@@ -8,6 +8,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/id.h"
 #include "agent/operation/operations.h"
+#include "agent/operation/proofs.h"
 #include "config/config.h"
 #include "mqtt/messages.h"
 #include "mqtt/post.h"
@@ -62,6 +63,7 @@ struct tell {
     struct state *state;
     struct operations *operations;
     struct post *post;
+    struct proofs *proofs;
     /* of the link's thread: */
     char *told[DOCUMENTS]; /* the texts told last; NULL: nothing yet */
     bool told_a_reading;
@@ -96,7 +98,7 @@ static int64_t left_running_until_ms(struct operations *operations)
 }
 
 struct tell *tell_new(const struct config *config, const char *base, struct state *state,
-                      struct operations *operations, struct post *post)
+                      struct operations *operations, struct post *post, struct proofs *proofs)
 {
     struct tell *tell = calloc(1, sizeof *tell);
 
@@ -107,6 +109,7 @@ struct tell *tell_new(const struct config *config, const char *base, struct stat
     tell->state = state;
     tell->operations = operations;
     tell->post = post;
+    tell->proofs = proofs;
     tell->changes = CHANGE_DOCUMENTS;
     tell->accepted_ms = CLOCK_NEVER;
     tell->switching_until_utc_ms = left_running_until_ms(operations);
@@ -205,6 +208,9 @@ static void on_operation(struct tell *tell, const struct operation *op)
     /* Not at each phase. */
     if (ended || op->phase_count == 1)
         note(tell, CHANGE_OPERATIONS);
+    /* Of its profile there is a new proof, or a last error. */
+    if (ended && op->started_utc_ms)
+        note(tell, CHANGE_ESIM);
     else if (op->phase_count == 0)
         note(tell, CHANGE_ACCEPTED);
 }
@@ -260,7 +266,7 @@ static void tell_esim(struct tell *tell, const struct snapshot *s)
 {
     /* While the list is dropped, what was told before is still the best there is. */
     if (s->has_list || (s->has_eid && !tell->told[DOCUMENT_ESIM]))
-        tell_document(tell, DOCUMENT_ESIM, messages_esim(s, config_label_of, tell->config));
+        tell_document(tell, DOCUMENT_ESIM, messages_esim(s, proofs_find, tell->proofs));
 }
 
 /* What is not told for its pace is looked at again with the next reading. */
@@ -371,6 +377,14 @@ static void tell_journal(struct tell *tell, int64_t now_ms)
                                        .detail = note.detail[0] ? note.detail : NULL });
 }
 
+/* With whatever comes next. */
+static void look_again(struct tell *tell, unsigned changes)
+{
+    pthread_mutex_lock(&tell->lock);
+    tell->changes |= changes;
+    pthread_mutex_unlock(&tell->lock);
+}
+
 static void tell_documents(struct tell *tell, const struct snapshot *s, unsigned changes)
 {
     if (changes & CHANGE_INFO)
@@ -379,6 +393,9 @@ static void tell_documents(struct tell *tell, const struct snapshot *s, unsigned
                                     tell->config->mqtt.force));
     if (changes & CHANGE_ESIM)
         tell_esim(tell, s);
+    /* The list is read anew after a switch: then it is looked at again. */
+    if (changes & CHANGE_ESIM && !s->has_list)
+        look_again(tell, CHANGE_ESIM);
     if (changes & CHANGE_CONNECTIVITY)
         tell_connectivity(tell, s);
     if (changes & CHANGE_OPERATIONS) {

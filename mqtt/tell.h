@@ -14,11 +14,12 @@
 struct config;
 struct operations;
 struct post;
+struct proofs;
 struct tell;
 
-/* Keeps all of them; `base` is P. NULL: no memory. */
+/* Keeps all of them; `base` is P, `proofs` the link's thread's. NULL: no memory. */
 struct tell *tell_new(const struct config *config, const char *base, struct state *state,
-                      struct operations *operations, struct post *post);
+                      struct operations *operations, struct post *post, struct proofs *proofs);
 void tell_free(struct tell *tell);
 
 /* As a listener of the bus: any thread, only posts. */

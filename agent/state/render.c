@@ -67,27 +67,39 @@ static bool add_warnings(cJSON *to, const struct profile *profile)
     return warnings && add_element(warnings, cJSON_CreateString("luhn"));
 }
 
-cJSON *render_profile(const struct profile *profile, render_label label, const void *ctx)
+static bool add_facts(cJSON *to, const struct render_facts *facts)
 {
-    const char *text = label && profile->has_iccid ? label(ctx, &profile->iccid) : NULL;
+    char at[CLOCK_TEXT_LEN + 1] = "";
+
+    if (facts->proven_utc_ms)
+        clock_to_text(facts->proven_utc_ms, at);
+    return add_known(to, "proven_at", at) &&
+           (!facts->last_error || add_text(to, "last_error", error_code_name(facts->last_error)));
+}
+
+cJSON *render_profile(const struct profile *profile, render_find find, void *ctx)
+{
+    const struct render_facts facts =
+        find && profile->has_iccid ? find(ctx, &profile->iccid) : (struct render_facts){ 0 };
     cJSON *json = cJSON_CreateObject();
 
     return all_or_nothing(
         json, json && add_ids(json, profile) && add_bool(json, "enabled", profile->enabled) &&
                   (profile->fallback == FALLBACK_UNKNOWN ||
                    add_bool(json, "fallback", profile->fallback == FALLBACK_YES)) &&
-                  add_known(json, "label", text) && add_known(json, "name", profile->name) &&
+                  add_known(json, "label", facts.label) && add_known(json, "name", profile->name) &&
                   add_known(json, "provider", profile->provider) &&
-                  add_known(json, "nickname", profile->nickname) && add_warnings(json, profile));
+                  add_known(json, "nickname", profile->nickname) && add_facts(json, &facts) &&
+                  add_warnings(json, profile));
 }
 
-cJSON *render_profiles(const struct profile_list *list, render_label label, const void *ctx)
+cJSON *render_profiles(const struct profile_list *list, render_find find, void *ctx)
 {
     cJSON *rows = cJSON_CreateArray();
     bool complete = rows != NULL;
 
     for (size_t i = 0; complete && i < list->count; i++)
-        complete = add_element(rows, render_profile(&list->rows[i], label, ctx));
+        complete = add_element(rows, render_profile(&list->rows[i], find, ctx));
     return all_or_nothing(rows, complete);
 }
 

@@ -544,3 +544,56 @@ def test_a_reload_that_takes_the_targets_wants_a_word(lab):
         refused = status(watcher, "enable-profile", 1, "rejected")
         assert (refused["error"]["code"], refused["error"]["field"]) == ("invalid-request", "confirm_s")
         assert sim.enabled() == ALPHA
+
+
+def test_both_doors_know_the_same_of_a_profile(lab):
+    """Also what earlier switches say of it, in the answer and in the twin."""
+    sim, broker, watcher, agent = start(lab, {"card.profiles.2.network.registration": "denied"})
+    assert agent.enable(BETA)[2]["state"] == "succeeded"
+    assert agent.enable(GAMMA)[2]["error"]["code"] == "registration-denied"
+
+    def rows():
+        profiles = agent.http("GET", "/v1/profiles")[2]["profiles"]
+        told = [p for p in profiles if "proven_at" in p or "last_error" in p]
+        return profiles if len(told) == 2 else None
+
+    profiles = wait_until(rows, what="the list knows of both switches")
+    assert [p["iccid"] for p in profiles if "proven_at" in p] == [BETA]
+    assert [p["iccid"] for p in profiles if p.get("last_error") == "registration-denied"] == [GAMMA]
+    ask(watcher, "list-profiles", 1)
+    assert status(watcher, "list-profiles", 1, "succeeded")["result"]["profiles"] == profiles
+    watcher.wait_for(
+        lambda m: m.topic == f"{P}/twin/esim" and m.payload["profiles"] == profiles, what="the twin"
+    )
+
+
+def test_since_when_a_profile_is_in_use_outlives_the_agent(lab):
+    sim, broker, watcher, agent = start(lab)
+    assert agent.enable(BETA)[2]["state"] == "succeeded"
+
+    def told(m):
+        return m.topic == f"{P}/twin/esim" and m.payload.get("enabled") == BETA
+
+    before = watcher.wait_for(lambda m: told(m) and "enabled_since" in m.payload).payload
+    assert before["enabled_by"] == "operation"
+    agent.kill()
+    watcher.clear()
+    agent.start()
+    agent.wait_ready()
+    after = watcher.wait_for(told).payload
+    assert (after["enabled_since"], after["enabled_by"]) == (before["enabled_since"], "operation")
+
+
+def test_a_modem_that_is_back_brings_the_link_back(lab):
+    """However long the back-off is by then."""
+    broker, port = lab.broker(), free_port()
+    sim = lab.sim(bearers=[(port, broker.port)])
+    week = {"mqtt.reconnect_min_s": 604800, "mqtt.reconnect_max_s": 604800}
+    agent = lab.agent(sim, mqtt_port=port, config=week)
+    agent.wait_ready()
+    wait_until(lambda: agent.stderr().count("mqtt link is up") == 1, what="the link is up")
+    sim.vanish()
+    wait_until(lambda: agent.status("/readyz") == 503, what="the modem is missed")
+    wait_until(lambda: "mqtt link is down" in agent.stderr(), 60, "the link is missed")
+    sim.come_back()
+    wait_until(lambda: agent.stderr().count("mqtt link is up") == 2, 60, "the link is up again")

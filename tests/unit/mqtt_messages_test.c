@@ -42,21 +42,23 @@ static struct snapshot a_snapshot(void)
     return s;
 }
 
-static const char *label(const void *ctx, const struct iccid *iccid)
+static struct render_facts find(void *ctx, const struct iccid *iccid)
 {
     (void)iccid;
-    return ctx;
+    return (struct render_facts){ .label = ctx, .last_error = ERROR_UNREACHABLE };
 }
 
 static void the_twin(void **state)
 {
     struct snapshot s = a_snapshot();
     struct snapshot nothing = { 0 };
-    char *text = messages_esim(&s, label, "Home");
+    char home[] = "Home";
+    char *text = messages_esim(&s, find, home);
 
     (void)state;
     assert_non_null(strstr(text, "\"eid\":\"89001039450410141400000000001580\""));
     assert_non_null(strstr(text, "\"label\":\"Home\""));
+    assert_non_null(strstr(text, "\"last_error\":\"unreachable\""));
     assert_non_null(strstr(text, "\"enabled\":\"8949001312170061988\","
                                  "\"enabled_since\":\"1970-01-01T00:00:01.000Z\","
                                  "\"enabled_by\":\"operation\"}"));

@@ -22,9 +22,16 @@ static void eid(void **state)
                                   "\"profile_code\":\"041\"}");
 }
 
-static const char *label(const void *ctx, const struct iccid *iccid)
+static struct render_facts find(void *ctx, const struct iccid *iccid)
 {
-    return strcmp(iccid->text, "89882110000001234568") == 0 ? ctx : NULL;
+    struct render_facts facts = { 0 };
+
+    if (strcmp(iccid->text, "89882110000001234568") != 0)
+        return facts;
+    facts.label = ctx;
+    facts.proven_utc_ms = INT64_C(1795464089120);
+    facts.last_error = ERROR_NO_DATA;
+    return facts;
 }
 
 static const struct {
@@ -38,7 +45,8 @@ static const struct {
         .aid = { 5, { 0xA0, 0, 0, 5, 0x59 } }, .enabled = true, .fallback = FALLBACK_YES,
         .nickname = "n", .provider = "p \"q\"", .name = "m" },
       "{\"iccid\":\"89882110000001234568\",\"aid\":\"A000000559\",\"enabled\":true,\"fallback\":true,"
-      "\"label\":\"home\",\"name\":\"m\",\"provider\":\"p \\\"q\\\"\",\"nickname\":\"n\"}" },
+      "\"label\":\"home\",\"name\":\"m\",\"provider\":\"p \\\"q\\\"\",\"nickname\":\"n\","
+      "\"proven_at\":\"2026-11-23T20:01:29.120Z\",\"last_error\":\"no-data\"}" },
     { "no label, no fallback", { .has_iccid = true, .iccid = { "8949001312170061988" }, .fallback = FALLBACK_NO },
       "{\"iccid\":\"8949001312170061988\",\"enabled\":false,\"fallback\":false}" },
     { "a wrong check digit", { .has_iccid = true, .iccid = { "89860A09091830300220" } },
@@ -50,11 +58,12 @@ static const struct {
 static void rows(void **state)
 {
     struct profile_list list = { .count = 2 };
+    char home[] = "home";
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(profiles); i++) {
         print_message("%s\n", profiles[i].what);
-        assert_json(render_profile(&profiles[i].profile, label, "home"), profiles[i].json);
+        assert_json(render_profile(&profiles[i].profile, find, home), profiles[i].json);
     }
     list.rows[0] = profiles[3].profile;
     list.rows[1] = profiles[1].profile;

@@ -7,9 +7,9 @@
 #include "agent/operation/intent.h"
 #include "agent/operation/journal.h"
 #include "agent/operation/operations.h"
+#include "agent/operation/proofs.h"
 #include "agent/state/bus.h"
 #include "agent/state/snapshot.h"
-#include "api/proofs.h"
 #include "config/config.h"
 #include "tests/test.h"
 #include "tests/unit/fake_clock.h"
@@ -66,7 +66,7 @@ static void start(void)
 {
     all.routes.journal = all.journal.journal;
     all.routes.operations = operations_new(all.bus, all.state, all.routes.journal);
-    all.routes.proofs = proofs_new(all.routes.journal);
+    all.routes.proofs = proofs_new(all.routes.journal, config_label_of, &all.config);
     assert_true(all.routes.operations && all.routes.proofs);
     operations_set_budget(all.routes.operations, 900000);
 }
@@ -479,7 +479,7 @@ static void history_is_kept(void **state)
 /* More than one card's profiles, one card after the other. */
 static void history_of_many(void **state)
 {
-    struct history found;
+    struct render_facts found;
     struct iccid iccid;
 
     (void)state;
@@ -489,11 +489,11 @@ static void history_of_many(void **state)
 
         (void)snprintf(text, sizeof text, "8988211000000%06d", i);
         assert_ok(iccid_from_text(text, strlen(text), &iccid));
-        proofs_find(all.routes.proofs, &iccid, &found);
-        assert_int_equal(found.count, 0);
+        found = proofs_find(all.routes.proofs, &iccid);
+        assert_int_equal(found.proven_utc_ms, 0);
     }
-    proofs_find(all.routes.proofs, &all.now.list.rows[1].iccid, &found);
-    assert_int_equal(found.count, 1);
+    found = proofs_find(all.routes.proofs, &all.now.list.rows[1].iccid);
+    assert_true(found.proven_utc_ms > 0);
 }
 
 int main(void)

@@ -6,11 +6,11 @@
 #include "agent/base/log.h"
 #include "agent/operation/intent.h"
 #include "agent/operation/operations.h"
+#include "agent/operation/proofs.h"
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
 #include "agent/state/samples.h"
 #include "agent/state/snapshot.h"
-#include "api/proofs.h"
 #include "config/config.h"
 #include "tests/test.h"
 #include "tests/unit/fake_clock.h"
@@ -72,7 +72,7 @@ static int set_up(void **state)
     all.routes.operations = operations_new(all.bus, all.state, all.temp.journal);
     all.routes.samples = samples_new();
     samples_add(all.routes.samples, &sampled);
-    all.routes.proofs = proofs_new(all.routes.journal);
+    all.routes.proofs = proofs_new(all.routes.journal, config_label_of, &all.config);
     all.now.modem = MODEM_READY;
     all.now.has_eid = all.now.has_list = all.now.has_connectivity = true;
     strcpy(all.now.eid.text, "89001039450410141400000000001580");

@@ -1,14 +1,17 @@
-#include "api/proofs.h"
+#include "agent/operation/proofs.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "agent/base/profile.h"
+#include "agent/operation/history.h"
 #include "agent/operation/journal.h"
 
 struct proofs {
     struct journal *journal;
+    render_label label;
+    const void *ctx;
     atomic_bool old;
     size_t count;
     struct proof {
@@ -17,13 +20,15 @@ struct proofs {
     } rows[PROFILES_MAX];
 };
 
-struct proofs *proofs_new(struct journal *journal)
+struct proofs *proofs_new(struct journal *journal, render_label label, const void *ctx)
 {
     struct proofs *proofs = calloc(1, sizeof *proofs);
 
     if (!proofs)
         return NULL;
     proofs->journal = journal;
+    proofs->label = label;
+    proofs->ctx = ctx;
     atomic_init(&proofs->old, false);
     return proofs;
 }
@@ -61,13 +66,20 @@ static struct proof *add(struct proofs *proofs, const struct iccid *iccid)
     return row;
 }
 
-void proofs_find(struct proofs *proofs, const struct iccid *iccid, struct history *ret)
+struct render_facts proofs_find(void *ctx, const struct iccid *iccid)
 {
-    struct proof *row;
+    struct proofs *proofs = ctx;
+    struct render_facts facts = { 0 };
+    const struct proof *row;
 
     /* Before the journal is asked, so that an end in between is not missed. */
     if (atomic_exchange(&proofs->old, false))
         proofs->count = 0;
     row = find(proofs, iccid);
-    *ret = row ? row->history : add(proofs, iccid)->history;
+    if (!row)
+        row = add(proofs, iccid);
+    facts.label = proofs->label ? proofs->label(proofs->ctx, iccid) : NULL;
+    facts.proven_utc_ms = row->history.has_proven ? row->history.proven_utc_ms : 0;
+    facts.last_error = row->history.last_error;
+    return facts;
 }
