@@ -573,6 +573,17 @@ class MqttWatcher:
             wait_until(lambda: info.mid in self._published, what=f"the broker has {topic}")
         return info
 
+    def wait_back(self):
+        """Subscribed again, at a broker that was killed and has forgotten this session: what is said
+        before that is heard by nobody."""
+        topic = f"watcher/{time.monotonic_ns()}"
+
+        def heard():
+            self.publish(topic)
+            return self.all(topic)
+
+        wait_until(heard, what="the watcher is back")
+
     def close(self):
         self.client.disconnect()
         self.client.loop_stop()

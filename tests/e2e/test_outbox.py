@@ -105,9 +105,10 @@ def test_a_broker_that_dies_with_what_it_had(lab):
     scene.broker.process.kill()
     scene.broker.process.wait()
     scene.kill()
+    scene.broker.start()
+    scene.watcher.wait_back()
     scene.restart("healthy")
     op = scene.end(number)
-    scene.broker.start()
     scene.watcher.wait_for(
         lambda m: m.topic == f"{P}/e/switch" and m.payload["id"] == number, 120, "the outcome"
     )
