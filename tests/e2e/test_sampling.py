@@ -116,6 +116,21 @@ def test_an_unsolicited_line_causes_one_at_once(lab):
     assert len(samples(agent)) > count
 
 
+def test_one_odd_answer_costs_one_value(lab):
+    """The modem says something to AT+CIMI and AT+CCID that is none."""
+    sim, agent = begin(lab, {"telemetry.sample_s": 3600})
+    wait_for_sample(agent, lambda s: "imsi_hash" in s and "iccid" in s, "a whole first sample")
+    for command in ("AT+CIMI", "AT+CCID"):
+        sim.fault("modem", command, action="text", text="\r\njunk\r\n\r\nOK\r\n", count=1000)
+    status, _, reading = agent.http("GET", "/v1/connectivity", {"Cache-Control": "no-cache"})
+    assert status == 200, reading
+    assert reading["registration"] == "home" and reading["signal"]["rsrp_dbm"] < 0
+    assert "imsi_hash" not in reading and "iccid" not in reading
+    sim.clear_faults()
+    reading = agent.http("GET", "/v1/connectivity", {"Cache-Control": "no-cache"})[2]
+    assert reading["iccid"] == ALPHA and "imsi_hash" in reading
+
+
 def test_an_operation_goes_first(lab):
     """A reading under way ends with the command that is on the wire."""
     sim, agent = begin(lab, overrides={"modem.latency_ms": 150})

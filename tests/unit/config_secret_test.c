@@ -1,5 +1,6 @@
 #include "config/config_secret.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/test.h"
@@ -121,13 +122,28 @@ static void what_cannot_be_read(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
+/* A pipe would wait for its writer, and a device never end. */
+static void what_is_no_file(void **state)
+{
+    const char *const others[] = { path, "/dev/zero", "/tmp" };
+
+    (void)state;
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        char secret[CONFIG_SECRET_MAX + 1] = "as before";
+
+        assert_int_equal(config_read_secret("mqtt.password_file", others[i], secret).code,
+                         ERROR_INTERNAL);
+        assert_string_equal(secret, "as before");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(first_line_counts),
-        TEST(every_length),
-        TEST(the_longest_has_its_end),
-        TEST(what_cannot_be_read),
+        TEST(first_line_counts),   TEST(every_length),    TEST(the_longest_has_its_end),
+        TEST(what_cannot_be_read), TEST(what_is_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
