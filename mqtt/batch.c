@@ -9,6 +9,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/macros.h"
+#include "mqtt/twin.h"
 
 /* What was measured, in the order of the message. */
 enum measure {
@@ -43,7 +44,6 @@ static const double weights[MEASURES] = {
 };
 /* One that comes or goes. */
 static const double weight_of_knowing = 6;
-static const double worth_telling_db = 6; /* as twin.c has it */
 
 /* What describes the state, in the order of the message. */
 enum trait {
@@ -232,7 +232,7 @@ static void leave_out_row(struct table *table, size_t i)
 /* Nothing is lost with it that would be worth telling by itself (twin.h). */
 static bool says_little(const struct row *before, const struct row *row)
 {
-    return same_state(before, row) && difference(before, row) < worth_telling_db;
+    return same_state(before, row) && difference(before, row) < TWIN_STEP_DB;
 }
 
 /* False: there is none. The least row says little or none does. */

@@ -384,6 +384,11 @@ static int min_int(int a, int b)
     return a < b ? a : b;
 }
 
+static int wanted_keepalive_s(const struct config *config)
+{
+    return min_int(config->mqtt.keepalive_s, KEEPALIVE_MAX_S);
+}
+
 struct link *link_new(const struct config *config, const char *base, const struct link_calls *calls)
 {
     struct link *link = calloc(1, sizeof *link);
@@ -393,7 +398,7 @@ struct link *link_new(const struct config *config, const char *base, const struc
     link->config = config;
     link->calls = *calls;
     link->limits = no_limits;
-    link->keepalive_s = min_int(config->mqtt.keepalive_s, KEEPALIVE_MAX_S);
+    link->keepalive_s = wanted_keepalive_s(config);
     (void)snprintf(link->base, sizeof link->base, "%s", base);
     for (size_t i = 0; i < ARRAY_LEN(link->sends); i++)
         link->sends[i].link = link;
@@ -762,7 +767,7 @@ static void take_limits(struct link *link, struct link_limits *limits)
     alias_begin(&link->aliases, limits->aliases);
     /* It does not know us: it may be another one, which takes what is configured. */
     if (!limits->session_present && limits->keepalive_s == 0)
-        link->keepalive_s = min_int(link->config->mqtt.keepalive_s, KEEPALIVE_MAX_S);
+        link->keepalive_s = wanted_keepalive_s(link->config);
     if (limits->keepalive_s == 0 || limits->keepalive_s >= link->keepalive_s)
         return;
     link->keepalive_s = limits->keepalive_s;

@@ -219,11 +219,6 @@ static void enter(struct mqtt *mqtt, enum step step, int64_t deadline_ms)
     mqtt->deadline_ms = deadline_ms;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint32_t chance(void)
 {
     uint32_t value;
@@ -644,12 +639,12 @@ static void run_step(struct mqtt *mqtt)
 
 static int64_t next_deadline_ms(struct mqtt *mqtt)
 {
-    int64_t next = earlier(mqtt->deadline_ms, tell_next_ms(mqtt->tell));
+    int64_t next = clock_earlier(mqtt->deadline_ms, tell_next_ms(mqtt->tell));
 
-    next = earlier(next, telemetry_next_ms(mqtt->telemetry));
+    next = clock_earlier(next, telemetry_next_ms(mqtt->telemetry));
     if (mqtt->step == STEP_ONLINE)
-        next = earlier(next, earlier(sender_deadline_ms(&mqtt->sender),
-                                     post_next_ms(mqtt->post, clock_now_ms())));
+        next = clock_earlier(next, clock_earlier(sender_deadline_ms(&mqtt->sender),
+                                                 post_next_ms(mqtt->post, clock_now_ms())));
     return next;
 }
 

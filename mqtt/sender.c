@@ -17,11 +17,6 @@ enum {
     DOUBT_MS = 2000,
 };
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 void sender_init(struct sender *sender, const char *base, struct link *link, struct post *post,
                  struct telemetry *telemetry, struct bus *bus)
 {
@@ -43,7 +38,7 @@ void sender_begin(struct sender *sender, const struct link_limits *limits)
 static void give_row_back(struct sender *sender, int64_t number)
 {
     post_returned(sender->post, number);
-    sender->doubt_ms = earlier(sender->doubt_ms, clock_now_ms() + DOUBT_MS);
+    sender->doubt_ms = clock_earlier(sender->doubt_ms, clock_now_ms() + DOUBT_MS);
 }
 
 static void log_aside(const struct outbox_aside *aside, const char *said, int64_t count)
@@ -121,6 +116,6 @@ void sender_send(struct sender *sender)
 int64_t sender_deadline_ms(const struct sender *sender)
 {
     return post_counts(sender->post).in_flight > 0
-               ? earlier(sender->doubt_ms, sender->progress_ms + ACK_MS)
+               ? clock_earlier(sender->doubt_ms, sender->progress_ms + ACK_MS)
                : sender->doubt_ms;
 }

@@ -203,14 +203,14 @@ static void on_operation(struct tell *tell, const struct operation *op)
 {
     bool ended = operation_has_ended(op);
 
-    if (ended && op->started_utc_ms)
+    if (ended && op->started_utc_ms) {
         note_switching(tell, 0);
+        /* Of its profile there is a new proof, or a last error. */
+        note(tell, CHANGE_ESIM);
+    }
     /* Not at each phase. */
     if (ended || op->phase_count == 1)
         note(tell, CHANGE_OPERATIONS);
-    /* Of its profile there is a new proof, or a last error. */
-    if (ended && op->started_utc_ms)
-        note(tell, CHANGE_ESIM);
     else if (op->phase_count == 0)
         note(tell, CHANGE_ACCEPTED);
 }

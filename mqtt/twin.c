@@ -4,7 +4,6 @@
 
 #include "agent/base/macros.h"
 
-static const double step_db = 6;
 static const double much_loss_pct = 20;
 
 static bool level_moved(const struct level *told, const struct level *now)
@@ -13,7 +12,7 @@ static bool level_moved(const struct level *told, const struct level *now)
 
     if (!now->known)
         return false;
-    return !told->known || by >= step_db || by <= -step_db;
+    return !told->known || by >= TWIN_STEP_DB || by <= -TWIN_STEP_DB;
 }
 
 static bool signal_moved(const struct signal_reading *told, const struct signal_reading *now)

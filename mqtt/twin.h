@@ -7,6 +7,9 @@
 
 /* Which readings of the network are worth their bytes. Pure: time is given. */
 
+/* How far a level has to move to be worth telling. */
+enum { TWIN_STEP_DB = 6 };
+
 /* What a reading has to tell; a set. */
 enum twin_news {
     TWIN_NOTHING = 0,
@@ -15,7 +18,7 @@ enum twin_news {
     TWIN_STATE = 1 << 0,
     /* Loss came to 20 % or to all, or back. */
     TWIN_LOSS = 1 << 1,
-    /* A level moved by 6 dB, or was not known before. */
+    /* A level moved by TWIN_STEP_DB, or was not known before. */
     TWIN_LEVELS = 1 << 2,
 };
 

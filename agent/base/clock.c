@@ -62,6 +62,11 @@ const char *clock_boot_id(void)
     return boot_id;
 }
 
+int64_t clock_earlier(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
 int clock_poll_ms(int64_t deadline_ms)
 {
     int64_t now = clock_now_ms();

@@ -26,6 +26,8 @@ enum { CLOCK_BOOT_LEN = 36 };
  * the system does not tell; for the life of the process. Any thread. */
 const char *clock_boot_id(void);
 
+/* Of two deadlines. */
+int64_t clock_earlier(int64_t a_ms, int64_t b_ms);
 /* Milliseconds until `deadline` for poll(): 0 when past, -1 for CLOCK_NEVER, at most one hour. */
 int clock_poll_ms(int64_t deadline_ms);
 

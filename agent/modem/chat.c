@@ -44,11 +44,6 @@ static int64_t now(const struct chat *chat)
     return chat->ops->now_ms(chat->ctx);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static void break_off(struct chat *chat)
 {
     if (chat->broken)
@@ -217,7 +212,7 @@ static bool hush(struct chat *chat)
     int64_t quiet = now(chat) + CHAT_QUIET_MS;
 
     while (now(chat) < quiet && now(chat) < most) {
-        enum chat_wait wait = chat_listen(chat, earlier(quiet, most));
+        enum chat_wait wait = chat_listen(chat, clock_earlier(quiet, most));
         if (wait == CHAT_WAIT_GONE)
             return false;
         if (wait == CHAT_WAIT_READY)
@@ -252,7 +247,7 @@ static bool send_all(struct chat *chat, const char *text, size_t len, bool clean
         sent += (size_t)n;
         if (sent == len)
             break;
-        int64_t until_ms = earlier(deadline_ms, stop_limit(chat, cleaning));
+        int64_t until_ms = clock_earlier(deadline_ms, stop_limit(chat, cleaning));
         if (now(chat) >= until_ms)
             return false;
         if (n == 0 && chat->ops->wait(chat->ctx, true, until_ms) == CHAT_WAIT_GONE) {
@@ -267,7 +262,7 @@ static bool send_all(struct chat *chat, const char *text, size_t len, bool clean
 static bool ask_at(struct chat *chat, int timeout_ms, bool cleaning)
 {
     static const struct chat_command at = { .text = "AT" };
-    int64_t deadline = earlier(now(chat) + timeout_ms, stop_limit(chat, cleaning));
+    int64_t deadline = clock_earlier(now(chat) + timeout_ms, stop_limit(chat, cleaning));
 
     chat->command = &at;
     chat->has_final = false;
@@ -276,7 +271,7 @@ static bool ask_at(struct chat *chat, int timeout_ms, bool cleaning)
         chat->ops->trace(chat->ctx, true, at.text);
     if (send_all(chat, "AT\r", 3, cleaning, deadline))
         while (!chat->has_final && !chat->broken &&
-               now(chat) < earlier(deadline, stop_limit(chat, cleaning)))
+               now(chat) < clock_earlier(deadline, stop_limit(chat, cleaning)))
             (void)chat_listen(chat, deadline); /* `broken` tells */
     bool got_final = chat->has_final;
     chat->command = NULL;
@@ -347,7 +342,7 @@ static struct error may_send(const struct chat *chat, const struct chat_command 
 /* Until when to wait for this command: its own deadline, cut once the agent stops. */
 static int64_t limit_of(const struct chat *chat, const struct chat_command *command)
 {
-    return earlier(command->deadline_ms, stop_limit(chat, command->cleaning));
+    return clock_earlier(command->deadline_ms, stop_limit(chat, command->cleaning));
 }
 
 /* Waits for the final line, and for the data where OK came before it. */
@@ -356,7 +351,7 @@ static void hear_answer(struct chat *chat, const struct chat_command *command)
     while (!chat->broken) {
         int64_t until = limit_of(chat, command);
         if (chat->has_doubt && !chat->has_final) {
-            until = earlier(until, chat->doubt_ms + CHAT_DOUBT_MS);
+            until = clock_earlier(until, chat->doubt_ms + CHAT_DOUBT_MS);
             if (now(chat) >= until) {
                 chat->has_final = true;
                 chat->final = chat->doubt;
@@ -367,7 +362,7 @@ static void hear_answer(struct chat *chat, const struct chat_command *command)
         if (chat->has_final) {
             if (!awaits_data(chat))
                 return;
-            until = earlier(until, chat->final_at_ms + CHAT_GRACE_MS);
+            until = clock_earlier(until, chat->final_at_ms + CHAT_GRACE_MS);
         }
         if (now(chat) >= until)
             return;

@@ -626,11 +626,6 @@ static void remember(struct worker *worker)
 
 /* --- the thread --- */
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* What the modem told by itself, outside of a switch. */
 static void take_signs(struct worker *worker, int64_t now_ms)
 {
@@ -641,7 +636,7 @@ static void take_signs(struct worker *worker, int64_t now_ms)
         return;
     worker->sim_sign = false;
     worker->sim_gap_ms = now_ms - worker->sim_at_ms < worker->sim_gap_ms
-                             ? sooner(2 * worker->sim_gap_ms, SIM_GAP_MAX_MS)
+                             ? clock_earlier(2 * worker->sim_gap_ms, SIM_GAP_MAX_MS)
                              : SIM_GAP_MIN_MS;
     worker->sim_at_ms = now_ms + worker->sim_gap_ms;
     worker->other_card = true;
@@ -684,13 +679,14 @@ static bool work(struct worker *worker, int64_t *ret_until_ms)
         read_connectivity(worker);
         return true;
     }
-    *ret_until_ms = sooner(sample_ms, reads_deadline_ms(worker->reads));
+    *ret_until_ms = clock_earlier(sample_ms, reads_deadline_ms(worker->reads));
     if (worker->view.now.has_list)
-        *ret_until_ms = sooner(*ret_until_ms, rescue_next_ms(&worker->rescue, register_ms(worker)));
+        *ret_until_ms =
+            clock_earlier(*ret_until_ms, rescue_next_ms(&worker->rescue, register_ms(worker)));
     if (card_wanted)
-        *ret_until_ms = sooner(*ret_until_ms, worker->retry_at_ms);
+        *ret_until_ms = clock_earlier(*ret_until_ms, worker->retry_at_ms);
     if (worker->sim_sign)
-        *ret_until_ms = sooner(*ret_until_ms, worker->sim_at_ms);
+        *ret_until_ms = clock_earlier(*ret_until_ms, worker->sim_at_ms);
     return false;
 }
 
@@ -701,7 +697,7 @@ static int64_t wait_for_modem(struct worker *worker)
     int64_t expiry_ms;
 
     (void)operations_next(worker->operations, &op, &expiry_ms);
-    return sooner(worker->reopen_at_ms, expiry_ms);
+    return clock_earlier(worker->reopen_at_ms, expiry_ms);
 }
 
 static void *thread_main(void *ctx)
@@ -732,7 +728,7 @@ static void *thread_main(void *ctx)
         } else if (work(worker, &until_ms)) {
             continue;
         }
-        if (!modem_idle(worker->modem, sooner(until_ms, tick_ms)))
+        if (!modem_idle(worker->modem, clock_earlier(until_ms, tick_ms)))
             break;
     }
     return NULL;

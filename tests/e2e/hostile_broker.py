@@ -18,6 +18,7 @@ import threading
 import time
 
 from harness import DEVICE, wait_until
+from raw_broker import text, varint as number
 
 # Where the agent may publish: under its own base, never a command, and to the tests' response topics.
 ALLOWED = re.compile(
@@ -29,21 +30,6 @@ SUBSCRIBE, SUBACK, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = 8, 9, 11, 12,
 
 
 # --- what is sent ---
-
-
-def number(n):
-    """A variable byte integer."""
-    out = bytearray()
-    while True:
-        n, digit = divmod(n, 128)
-        out.append(digit | (0x80 if n else 0))
-        if not n:
-            return bytes(out)
-
-
-def text(s):
-    data = s if isinstance(s, bytes) else s.encode()
-    return struct.pack(">H", len(data)) + data
 
 
 def packet(kind, body=b"", flags=0, declared=None):
