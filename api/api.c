@@ -38,7 +38,10 @@ struct api *api_new(const struct api_parts *parts)
                              .state = parts->state,
                              .operations = parts->operations,
                              .journal = parts->journal,
-                             .samples = parts->samples };
+                             .samples = parts->samples,
+                             .reads = parts->reads,
+                             .broker = parts->broker,
+                             .metrics = parts->metrics };
     struct api *api = calloc(1, sizeof *api);
 
     if (!api)

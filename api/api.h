@@ -4,9 +4,11 @@
 
 /* The REST doors: two unix sockets and a TCP address, served by one thread. */
 
+struct broker;
 struct bus;
 struct config;
 struct journal;
+struct metrics;
 struct operations;
 struct state;
 struct reads;
@@ -21,6 +23,8 @@ struct api_parts {
     struct bus *bus;
     struct reads *reads;
     struct samples *samples;
+    struct broker *broker;
+    struct metrics *metrics; /* may be NULL */
 };
 
 /* Keeps all of them; listens on the bus (so before the first thread). NULL: no memory. */

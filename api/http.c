@@ -18,6 +18,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/operation/operations.h"
+#include "agent/state/metrics.h"
 #include "agent/state/reads.h"
 #include "api/body.h"
 #include "api/peer.h"
@@ -154,12 +155,14 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         if (connection->next)
             connection->next->before = connection;
         door->http->connections = connection;
+        metrics_add_connections(door->http->routes.metrics, +1);
         allow(connection, HTTP_REQUEST_MS);
     } else if (connection) {
         if (connection->next)
             connection->next->before = connection->before;
         *(connection->before ? &connection->before->next : &door->http->connections) =
             connection->next;
+        metrics_add_connections(door->http->routes.metrics, -1);
         free(connection);
         *context = NULL;
     }
@@ -339,6 +342,7 @@ static enum MHD_Result answer(struct door *door, struct request *request)
                                                 : wait_for_end(http, request))
             return MHD_YES;
     }
+    metrics_count_http(http->routes.metrics, request->call.match.route, ready.status);
     allow(connection_of(request->connection), HTTP_ANSWER_MS);
     return request_answer(request, &ready);
 }

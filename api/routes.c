@@ -10,6 +10,7 @@
 #include "agent/operation/plan_gather.h"
 #include "agent/operation/proofs.h"
 #include "agent/state/etag.h"
+#include "agent/state/metrics.h"
 #include "agent/state/reads.h"
 #include "agent/state/render.h"
 #include "agent/state/samples.h"
@@ -488,6 +489,8 @@ static void admit(const struct routes *routes, struct call *call,
 
     if (operations_admit(routes->operations, request, call->headers[HEADER_IF_MATCH], &op,
                          &problem) == ADMISSION_REFUSED) {
+        /* It leaves no operation, so nobody else counts it. */
+        metrics_count_end(routes->metrics, CHANNEL_REST, OPERATION_REJECTED, problem.error.code);
         answer_problem(ret, &problem);
         return;
     }

@@ -5,10 +5,13 @@
 /* What each call answers. It never waits: what is not there yet comes back as something to wait
  * for. */
 
+struct broker;
 struct config;
 struct journal;
+struct metrics;
 struct operations;
 struct proofs;
+struct reads;
 struct samples;
 struct state;
 
@@ -20,6 +23,9 @@ struct routes {
     struct journal *journal;
     struct proofs *proofs;
     struct samples *samples;
+    struct reads *reads;
+    struct broker *broker;
+    struct metrics *metrics; /* may be NULL */
 };
 
 /* Begins, or goes on after what `call` waited for is there (or its time is over). `ret` is set in

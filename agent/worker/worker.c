@@ -21,6 +21,7 @@
 #include "agent/operation/operations.h"
 #include "agent/state/broker.h"
 #include "agent/state/bus.h"
+#include "agent/state/metrics.h"
 #include "agent/state/reads.h"
 #include "agent/state/snapshot.h"
 #include "agent/switch/context.h"
@@ -57,6 +58,7 @@ struct worker {
     struct journal *journal;
     struct broker *broker;
     struct bus *bus;
+    struct metrics *metrics;
     struct sampler *sampler;
     int wake_fd;
     atomic_bool stopping, news;
@@ -125,6 +127,16 @@ static void set_trouble(struct worker *worker, enum modem_state modem, const str
                      card_interface_name(worker->card));
 }
 
+/* Modem and card count for themselves; others see that only through here. */
+static void put_traffic(struct worker *worker)
+{
+    struct traffic traffic = { 0 };
+
+    modem_get_traffic(worker->modem, &traffic);
+    card_get_traffic(worker->card, &traffic);
+    metrics_set_traffic(worker->metrics, &traffic);
+}
+
 /* --- in the middle of any wait --- */
 
 /* During a switch the snapshot answers, whatever was asked. */
@@ -158,6 +170,7 @@ static bool guest_turn(void *ctx)
         reads_answer(worker->reads, WANTS_ALL, &worker->view.now.trouble);
     else if (worker->switching)
         answer_from_snapshot(worker);
+    put_traffic(worker);
     return !atomic_load(&worker->stopping);
 }
 
@@ -533,6 +546,7 @@ static void read_at_rest(void *ctx)
     int64_t now_ms = clock_now_ms();
 
     tell_of_journal(worker);
+    put_traffic(worker);
     if (!modem_is_open(worker->modem))
         return;
     worker->open = true;
@@ -711,6 +725,7 @@ static void *thread_main(void *ctx)
         struct broker_facts facts;
 
         tell_of_journal(worker);
+        put_traffic(worker);
         facts = broker_facts(worker->broker);
         memory_keep_connack(&worker->memory, &facts);
         /* It could not be read before: what it says of before comes now. */
@@ -832,6 +847,7 @@ static void take_parts_of_agent(struct worker *worker, const struct worker_parts
     worker->journal = parts->journal;
     worker->broker = parts->broker;
     worker->bus = parts->bus;
+    worker->metrics = parts->metrics;
 }
 
 struct worker *worker_new(const struct worker_parts *parts)
