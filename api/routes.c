@@ -17,6 +17,7 @@
 #include "agent/state/snapshot.h"
 #include "api/body.h"
 #include "api/lock_routes.h"
+#include "api/metrics_routes.h"
 #include "api/page_routes.h"
 #include "config/config.h"
 
@@ -281,18 +282,6 @@ static void get_steering(const struct routes *routes, const struct snapshot *now
     (void)call;
     answer_json(ret, 200, object_of_text("mode", "off"));
     answer_add_header(ret, "Cache-Control", "no-cache");
-}
-
-static void get_metrics(const struct routes *routes, const struct snapshot *now, struct call *call,
-                        struct answer *ret)
-{
-    (void)routes;
-    (void)now;
-    answer_text(ret, 200, call->match.media,
-                strdup("# HELP lpm_build_info The version that runs.\n"
-                       "# TYPE lpm_build_info gauge\n"
-                       "lpm_build_info{version=\"" LPM_VERSION "\"} 1\n"));
-    answer_add_header(ret, "Cache-Control", "no-store");
 }
 
 /* --- operations --- */
@@ -572,7 +561,7 @@ static const handler handlers[] = {
     [ROUTE_STEERING] = get_steering,
     [ROUTE_INFO] = get_info,
     [ROUTE_OPENAPI] = page_routes_get,
-    [ROUTE_METRICS] = get_metrics,
+    [ROUTE_METRICS] = metrics_routes_get,
     [ROUTE_PAGE] = page_routes_get,
     [ROUTE_PAGE_CSS] = page_routes_get,
     [ROUTE_PAGE_JS] = page_routes_get,
