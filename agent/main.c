@@ -201,10 +201,10 @@ static bool build_doors(struct agent *agent)
                                    .state = agent->state,
                                    .operations = agent->operations,
                                    .journal = agent->journal,
+                                   .broker = agent->broker,
                                    .bus = agent->bus,
                                    .reads = agent->reads,
                                    .samples = agent->samples,
-                                   .broker = agent->broker,
                                    .metrics = agent->metrics };
     const struct mqtt_parts mqtt = { .config = agent->config,
                                      .state = agent->state,

@@ -20,10 +20,10 @@ struct api_parts {
     struct state *state;
     struct operations *operations;
     struct journal *journal;
+    struct broker *broker;
     struct bus *bus;
     struct reads *reads;
     struct samples *samples;
-    struct broker *broker;
     struct metrics *metrics; /* may be NULL */
 };
 

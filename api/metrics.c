@@ -194,6 +194,12 @@ static bool locked(const struct metrics_page *page, double *ret)
     return true;
 }
 
+static bool stranded(const struct metrics_page *page, double *ret)
+{
+    *ret = page->now->stranded;
+    return true;
+}
+
 /* --- the modem and the network --- */
 
 static bool ready(const struct metrics_page *page, double *ret)
@@ -405,7 +411,13 @@ static void each_request(const struct metrics_page *page, struct out *out)
 
 static bool connections(const struct metrics_page *page, double *ret)
 {
-    *ret = (double)page->counted->http_connections;
+    *ret = (double)page->counted->open[METRICS_CONNECTIONS];
+    return true;
+}
+
+static bool listeners(const struct metrics_page *page, double *ret)
+{
+    *ret = (double)page->counted->open[METRICS_LISTENERS];
     return true;
 }
 
@@ -597,6 +609,7 @@ static const struct family families[] = {
     { "lpm_operation_errors_total", COUNTER, "Operations that have ended or were refused, by the error behind it.", .each = each_error },
     { "lpm_operations_waiting", GAUGE, "Operations that wait to begin.", .value = operation_waits },
     { "lpm_switching", GAUGE, "Whether a switch runs.", .value = switching },
+    { "lpm_stranded", GAUGE, "Whether no profile works, so that one after the other is tried.", .value = stranded },
     { "lpm_switch_locked", GAUGE, "Whether somebody holds the lock on switching.", .value = locked },
     { "lpm_switch_duration_seconds", HISTOGRAM, "How long switches took from their start to their end, roll-back included.", .each = each_switch },
     { "lpm_switch_phase_duration_seconds", HISTOGRAM, "How long the phases of switches took.", .each = each_phase },
@@ -624,6 +637,7 @@ static const struct family families[] = {
     { "lpm_reads_total", COUNTER, "Readers who waited for the modem, by how that ended.", .each = each_read },
     { "lpm_http_requests_total", COUNTER, "HTTP requests that were answered.", .each = each_request },
     { "lpm_http_connections", GAUGE, "Connections to all doors.", .value = connections },
+    { "lpm_event_listeners", GAUGE, "Connections that listen to GET /v1/events.", .value = listeners },
 
     { "lpm_mqtt_connected", GAUGE, "Whether the broker has accepted the connection that stands.", .value = connected },
     { "lpm_mqtt_attempts_total", COUNTER, "Connections to the broker that were begun.", .value = attempts },

@@ -18,13 +18,13 @@ struct state;
 /* All are kept. */
 struct routes {
     const struct config *config;
+    struct broker *broker;
     struct state *state;
     struct operations *operations;
     struct journal *journal;
     struct proofs *proofs;
     struct samples *samples;
     struct reads *reads;
-    struct broker *broker;
     struct metrics *metrics; /* may be NULL */
 };
 

@@ -93,12 +93,12 @@ void metrics_count_http(struct metrics *metrics, unsigned route, unsigned status
         add(metrics, &metrics->values.http[route][status / 100 - 1], 1);
 }
 
-void metrics_add_connections(struct metrics *metrics, int by)
+void metrics_add_open(struct metrics *metrics, enum metrics_open what, int by)
 {
-    if (!metrics)
+    if (!metrics || what >= METRICS_OPEN)
         return;
     pthread_mutex_lock(&metrics->lock);
-    metrics->values.http_connections += by;
+    metrics->values.open[what] += by;
     pthread_mutex_unlock(&metrics->lock);
 }
 

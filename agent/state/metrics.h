@@ -37,6 +37,9 @@ enum metrics_counter {
     METRICS_COUNTERS
 };
 
+/* What is open now. */
+enum metrics_open { METRICS_CONNECTIONS = 0, METRICS_LISTENERS, METRICS_OPEN };
+
 enum {
     /* Room for operation.h's channels, states and phases, and for router.h's routes. */
     METRICS_CHANNELS = 4,
@@ -78,7 +81,8 @@ struct metrics_values {
     struct traffic traffic;
     struct metrics_outbox outbox;
     uint64_t http[METRICS_ROUTES][METRICS_STATUSES];
-    int64_t http_connections;
+    /* HTTP connections, and those of them that listen to events. */
+    int64_t open[METRICS_OPEN];
     bool journal_fails;
 };
 
@@ -94,7 +98,7 @@ void metrics_add_phase(struct metrics *metrics, unsigned phase, int64_t ms);
 void metrics_add_switch(struct metrics *metrics, unsigned state, int64_t ms);
 void metrics_add_blackout(struct metrics *metrics, int64_t ms);
 void metrics_count_http(struct metrics *metrics, unsigned route, unsigned status);
-void metrics_add_connections(struct metrics *metrics, int by);
+void metrics_add_open(struct metrics *metrics, enum metrics_open what, int by);
 void metrics_set_traffic(struct metrics *metrics, const struct traffic *traffic);
 void metrics_set_outbox(struct metrics *metrics, const struct metrics_outbox *outbox);
 void metrics_set_journal_fails(struct metrics *metrics, bool fails);

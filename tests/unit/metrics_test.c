@@ -52,6 +52,7 @@ static void what_is_outside_of_the_table_is_not_counted(void **state)
     metrics_count_http(metrics, METRICS_ROUTES, 200);
     metrics_count_http(metrics, 1, 99);
     metrics_count_http(metrics, 1, 600);
+    metrics_add_open(metrics, METRICS_OPEN, 1);
     metrics_copy(metrics, &now);
     assert_memory_equal(&now, &none, sizeof now);
     metrics_free(metrics);
@@ -72,8 +73,8 @@ static void what_is_inside_is(void **state)
     metrics_add_blackout(metrics, 0);
     metrics_count_http(metrics, 2, 204);
     metrics_count_http(metrics, 2, 599);
-    metrics_add_connections(metrics, +2);
-    metrics_add_connections(metrics, -1);
+    metrics_add_open(metrics, METRICS_CONNECTIONS, +2);
+    metrics_add_open(metrics, METRICS_CONNECTIONS, -1);
     metrics_set_traffic(metrics, &traffic);
     metrics_set_outbox(metrics, &outbox);
     metrics_set_journal_fails(metrics, true);
@@ -87,7 +88,7 @@ static void what_is_inside_is(void **state)
     assert_int_equal(now.blackout.buckets[0], 1);
     assert_int_equal(now.http[2][1], 1);
     assert_int_equal(now.http[2][4], 1);
-    assert_int_equal(now.http_connections, 1);
+    assert_int_equal(now.open[METRICS_CONNECTIONS], 1);
     assert_int_equal(now.traffic.came, 3);
     assert_int_equal(now.outbox.oldest_ms, 7);
     assert_true(now.journal_fails);
@@ -106,7 +107,7 @@ static void without_a_table_nothing_happens(void **state)
     metrics_add_switch(NULL, 1, 1);
     metrics_add_blackout(NULL, 1);
     metrics_count_http(NULL, 1, 200);
-    metrics_add_connections(NULL, 1);
+    metrics_add_open(NULL, METRICS_LISTENERS, 1);
     metrics_set_traffic(NULL, &(struct traffic){ 0 });
     metrics_set_outbox(NULL, &(struct metrics_outbox){ 0 });
     metrics_set_journal_fails(NULL, true);
