@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/operation/operation.h"
 #include "agent/operation/proofs.h"
@@ -67,7 +68,8 @@ struct api *api_new(const struct api_parts *parts)
                              .journal = parts->journal,
                              .samples = parts->samples,
                              .reads = parts->reads,
-                             .metrics = parts->metrics };
+                             .metrics = parts->metrics,
+                             .started_ms = clock_now_ms() };
     struct api *api = calloc(1, sizeof *api);
 
     if (!api)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdint.h>
+
 #include "api/call.h"
 
 /* What each call answers. It never waits: what is not there yet comes back as something to wait
@@ -26,6 +28,8 @@ struct routes {
     struct samples *samples;
     struct reads *reads;
     struct metrics *metrics; /* may be NULL */
+    /* When the process began: CLOCK_BOOTTIME. */
+    int64_t started_ms;
 };
 
 /* Begins, or goes on after what `call` waited for is there (or its time is over). `ret` is set in

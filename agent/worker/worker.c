@@ -127,7 +127,8 @@ static void set_trouble(struct worker *worker, enum modem_state modem, const str
                      card_interface_name(worker->card));
 }
 
-/* Modem and card count for themselves; others see that only through here. */
+/* Modem and card count for themselves; others see that only through here. Before those who wait are
+ * answered, so that they see what their read cost. */
 static void put_traffic(struct worker *worker)
 {
     struct traffic traffic = { 0 };
@@ -342,6 +343,7 @@ static void read_card(struct worker *worker, unsigned wants)
     if (!e.code)
         e = card_read(worker->card, wants & READ_EID ? &eid : NULL,
                       wants & READ_PROFILES ? &worker->list : NULL, &eid_error);
+    put_traffic(worker);
     if (e.code == ERROR_SHUTTING_DOWN)
         return;
     if (wants & READ_EID && eid_error.code && !e.code)
@@ -447,6 +449,7 @@ static void read_connectivity(struct worker *worker)
     struct connectivity reading = { 0 };
     struct error e = modem_read_connectivity(worker->modem, &reading);
 
+    put_traffic(worker);
     /* An operation goes first: it is still due. */
     if (e.code == ERROR_SWITCH_IN_PROGRESS)
         return;
@@ -597,6 +600,7 @@ static void run_switch(struct worker *worker, const struct operation *op,
     view_publish(&worker->view);
     answer_from_snapshot(worker);
     switch_run(&tools, op, intent, outcome);
+    put_traffic(worker);
     worker->switching = worker->view.now.switching = false;
     worker->sim_sign = false;
     take_outcome(worker, outcome);
