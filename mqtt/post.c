@@ -34,7 +34,7 @@ static struct outbox_message message_of(const struct letter *letter)
         .operation = letter->operation[0] ? letter->operation : NULL,
         .rev = letter->rev,
         .letter = letter->number,
-        .came_ms = clock_now_ms(),
+        .came_ms = clock_now_ms() - letter->waited_ms,
     };
 }
 

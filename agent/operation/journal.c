@@ -15,14 +15,15 @@ struct change {
     int64_t numbers[LETTERS_MAX];
 };
 
-static int run_letters(struct journal *journal, struct change *change)
+static int run_letters(struct journal *journal, int64_t now_ms, struct change *change)
 {
     const struct letters *letters = change->asked->letters;
     int rc = SQLITE_OK;
 
     for (size_t i = 0; letters && rc == SQLITE_OK && i < letters->count; i++)
         if (letters->items[i].kept)
-            rc = journal_rows_add_letter(&journal->db, &letters->items[i], &change->numbers[i]);
+            rc = journal_rows_add_letter(&journal->db, &letters->items[i], now_ms,
+                                         &change->numbers[i]);
     return rc;
 }
 
@@ -37,7 +38,7 @@ static int run_change(struct journal *journal, const struct journal_stamp *now, 
     if (rc == SQLITE_OK && asked->intent)
         rc = journal_rows_put_intent(&journal->db, asked->op ? asked->op->id : NULL, asked->intent);
     if (rc == SQLITE_OK)
-        rc = run_letters(journal, change);
+        rc = run_letters(journal, now->journal_ms, change);
     if (rc == SQLITE_OK && asked->counts)
         rc = journal_rows_count(&journal->db, JOURNAL_SWITCH, now->journal_ms);
     if (rc == SQLITE_OK && asked->result)
@@ -125,8 +126,7 @@ static int run_add(struct journal *journal, const struct journal_stamp *now, voi
 {
     struct letter_to_add *add = ctx;
 
-    (void)now;
-    return journal_rows_add_letter(&journal->db, add->letter, &add->number);
+    return journal_rows_add_letter(&journal->db, add->letter, now->journal_ms, &add->number);
 }
 
 struct error journal_add_letter(struct journal *journal, struct letter *letter)
@@ -296,7 +296,8 @@ size_t journal_load_letters(struct journal *journal, int64_t after, size_t cap, 
     int rc = SQLITE_OK;
 
     if (journal_file_begin_reading(journal))
-        rc = journal_rows_load_letters(&journal->db, after, cap, &count, ret);
+        rc = journal_rows_load_letters(&journal->db, after, cap,
+                                       journal_file_stamp(journal).journal_ms, &count, ret);
     if (count > 0 && ret[count - 1].number > journal->number)
         journal->number = ret[count - 1].number;
     journal_file_end_reading(journal, rc);

@@ -275,13 +275,16 @@ int journal_rows_results(struct journal_db *db, const struct iccid *to, size_t c
 
 /* --- the outbox --- */
 
-int journal_rows_add_letter(struct journal_db *db, const struct letter *letter, int64_t *ret_number)
+int journal_rows_add_letter(struct journal_db *db, const struct letter *letter, int64_t now_ms,
+                            int64_t *ret_number)
 {
     int rc = journal_db_run(
-        db, "INSERT INTO outbox(class, topic, payload, operation, rev) VALUES(?, ?, ?, ?, ?)",
+        db,
+        "INSERT INTO outbox(class, topic, payload, operation, rev, age_ms)"
+        " VALUES(?, ?, ?, ?, ?, ?)",
         JOURNAL_VALUES(JOURNAL_NUMBER(letter->class), JOURNAL_TEXT(letter->topic),
                        JOURNAL_TEXT(letter->payload), JOURNAL_TEXT(letter->operation),
-                       JOURNAL_NUMBER(letter->rev)));
+                       JOURNAL_NUMBER(letter->rev), JOURNAL_NUMBER(now_ms)));
 
     if (rc == SQLITE_OK)
         *ret_number = sqlite3_last_insert_rowid(db->handle);
@@ -294,15 +297,18 @@ int journal_rows_remove_letter(struct journal_db *db, int64_t number)
                           JOURNAL_VALUES(JOURNAL_NUMBER(number)));
 }
 
-/* Columns: number, class, topic, payload, operation, rev. False: no memory. */
-static bool read_letter(sqlite3_stmt *s, struct letter *ret)
+/* Columns: number, class, topic, payload, operation, rev, age_ms (0: not known). False: no memory. */
+static bool read_letter(sqlite3_stmt *s, int64_t now_ms, struct letter *ret)
 {
+    int64_t written_ms = sqlite3_column_int64(s, 6);
     struct letter letter = { .class = sqlite3_column_int(s, 1),
                              .topic = strdup(journal_db_text_at(s, 2)),
                              .payload = strdup(journal_db_text_at(s, 3)),
                              .rev = sqlite3_column_int64(s, 5),
                              .kept = true,
-                             .number = sqlite3_column_int64(s, 0) };
+                             .number = sqlite3_column_int64(s, 0),
+                             .waited_ms =
+                                 written_ms > 0 && written_ms < now_ms ? now_ms - written_ms : 0 };
 
     if (!letter.topic || !letter.payload) {
         free(letter.topic);
@@ -314,19 +320,20 @@ static bool read_letter(sqlite3_stmt *s, struct letter *ret)
     return true;
 }
 
-int journal_rows_load_letters(struct journal_db *db, int64_t after, size_t cap, size_t *ret_count,
-                              struct letter *ret)
+int journal_rows_load_letters(struct journal_db *db, int64_t after, size_t cap, int64_t now_ms,
+                              size_t *ret_count, struct letter *ret)
 {
     sqlite3_stmt *s;
     size_t count = 0;
-    int rc = journal_db_begin(db,
-                              "SELECT number, class, topic, payload, operation, rev FROM outbox"
-                              " WHERE number > ? ORDER BY number",
-                              JOURNAL_VALUES(JOURNAL_NUMBER(after)), &s);
+    int rc =
+        journal_db_begin(db,
+                         "SELECT number, class, topic, payload, operation, rev, age_ms FROM outbox"
+                         " WHERE number > ? ORDER BY number",
+                         JOURNAL_VALUES(JOURNAL_NUMBER(after)), &s);
 
     if (rc != SQLITE_OK)
         return rc;
-    while (count < cap && journal_db_next(s, &rc) && read_letter(s, &ret[count]))
+    while (count < cap && journal_db_next(s, &rc) && read_letter(s, now_ms, &ret[count]))
         count++;
     journal_db_end(s);
     *ret_count = count;

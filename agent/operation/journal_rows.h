@@ -43,12 +43,12 @@ int journal_rows_add_result(struct journal_db *db, const struct journal_result *
 int journal_rows_results(struct journal_db *db, const struct iccid *to, size_t cap,
                          size_t *ret_count, struct journal_result *ret);
 
-int journal_rows_add_letter(struct journal_db *db, const struct letter *letter,
+int journal_rows_add_letter(struct journal_db *db, const struct letter *letter, int64_t now_ms,
                             int64_t *ret_number);
 int journal_rows_remove_letter(struct journal_db *db, int64_t number);
 /* Stops where there is no memory. */
-int journal_rows_load_letters(struct journal_db *db, int64_t after, size_t cap, size_t *ret_count,
-                              struct letter *ret);
+int journal_rows_load_letters(struct journal_db *db, int64_t after, size_t cap, int64_t now_ms,
+                              size_t *ret_count, struct letter *ret);
 /* The next letter's number is greater than `number`. */
 int journal_rows_number_from(struct journal_db *db, int64_t number);
 

@@ -35,6 +35,9 @@ static const char *const steps[] = {
     "CREATE INDEX operations_request ON operations(channel, request) WHERE request <> '';"
     "CREATE INDEX operations_age ON operations(ran, age_ms);"
     "ALTER TABLE operations ADD COLUMN boot TEXT NOT NULL DEFAULT '';",
+
+    /* 3: since when a letter waits, also over restarts. */
+    "ALTER TABLE outbox ADD COLUMN age_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 _Static_assert(ARRAY_LEN(steps) == JOURNAL_SCHEMA, "one step a version");

@@ -20,6 +20,8 @@ struct letter {
     bool kept;
     /* The journal's number; 0: not on disk. */
     int64_t number;
+    /* How long it was on disk when it was read from there; 0 where that is not known. */
+    int64_t waited_ms;
 };
 
 enum { LETTERS_MAX = 4 };

@@ -426,6 +426,20 @@ def test_the_broker_goes_and_comes(lab):
     assert back.sum("lpm_mqtt_intake_refused_total") == 0
 
 
+def test_what_waits_gets_older_over_a_restart(lab):
+    age = "lpm_outbox_oldest_age_seconds"
+    broker = lab.broker()
+    _, agent = quick(lab, broker=broker)
+    wait_scrape(agent, lambda s: s.sum("lpm_mqtt_connected") == 1, "the link is up")
+    broker.stop()
+    agent.enable(BETA)
+    before = wait_scrape(agent, lambda s: s.sum("lpm_outbox_rows") > 0 and s.sum(age) > 1, "it waits")
+    agent.stop()
+    agent.start()
+    after = wait_scrape(agent, lambda s: s.sum("lpm_outbox_rows") > 0, "it still waits")
+    assert after.sum(age) >= before.sum(age)
+
+
 def test_a_broker_that_refuses(lab):
     broker = lab.broker()
     broker.stop()

@@ -251,6 +251,29 @@ static void letters_in_their_order(void **state)
     assert_string_equal(payloads(0, 8, &last), "ac");
 }
 
+static int64_t waited_ms(void)
+{
+    struct letter got;
+
+    assert_int_equal(journal_load_letters(place.journal, 0, 1, &got), 1);
+    free(got.topic);
+    free(got.payload);
+    return got.waited_ms;
+}
+
+static void how_long_a_letter_waits(void **state)
+{
+    (void)state;
+    place_open();
+    add_letter("a");
+    assert_int_equal(waited_ms(), 0);
+    fake_clock_pass(5000);
+    assert_int_equal(waited_ms(), 5000);
+    place_open();
+    fake_clock_pass(1000);
+    assert_int_equal(waited_ms(), 6000);
+}
+
 /* A broker's late acknowledgement must not meet another letter of the same number. */
 static void a_number_never_comes_twice(void **state)
 {
@@ -465,7 +488,7 @@ static const struct {
     { "old, waits", "accepted", 1, 0, 31, "", 1 },
     { "old, runs", "running", 1, 1, 31, "", 1 },
     { "old, has a letter", "succeeded", 3, 1, 31,
-      "INSERT INTO outbox VALUES(1, 0, 't', 'p', 'id2', 1)", 1 },
+      "INSERT INTO outbox VALUES(1, 0, 't', 'p', 'id2', 1, 0)", 1 },
 }; // clang-format on
 
 static void old_operations_go(void **state)
@@ -577,6 +600,7 @@ int main(void)
         ROW(pages_of_the_list),
         ROW(a_row_that_cannot_be_read),
         ROW(letters_in_their_order),
+        ROW(how_long_a_letter_waits),
         ROW(a_number_never_comes_twice),
         ROW(ages),
         ROW(the_clock_never_goes_back),
