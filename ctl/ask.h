@@ -4,6 +4,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "agent/base/macros.h"
 #include "ctl/client.h"
 #include "ctl/commands.h"
 

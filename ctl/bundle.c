@@ -114,8 +114,9 @@ static void put_answer(struct bundle *b, const char *file, const char *path)
     enum client_result result = client_ask(b->ctl->socket, &call, &answer);
     char why[64];
 
-    /* Why it is not ready, and that nobody holds the lock, are answers, too. */
-    if (result == CLIENT_OK && (answer.status == 200 || answer.status == 503)) {
+    /* Why it is not ready is an answer, too. */
+    if (result == CLIENT_OK &&
+        (answer.status == 200 || (answer.status == 503 && strcmp(path, "/readyz") == 0))) {
         put(b, file, path, buffer_text(&answer.body));
     } else if (result == CLIENT_OK) {
         (void)snprintf(why, sizeof why, "status %ld", answer.status);
@@ -176,10 +177,11 @@ static void put_config(struct bundle *b)
 
 static void put_journal(struct bundle *b)
 {
-    static char *const argv[] = { (char[]){ "journalctl" }, (char[]){ "-u" },
-                                  (char[]){ "lpm-agent" },  (char[]){ "-n" },
-                                  (char[]){ "2000" },       (char[]){ "--no-pager" },
-                                  (char[]){ "-o" },         (char[]){ "short-iso" }, NULL };
+    char *const argv[] = {
+        (char[]){ "journalctl" }, (char[]){ "-u" },        (char[]){ "lpm-agent" },
+        (char[]){ "-n" },         (char[]){ "2000" },      (char[]){ "--no-pager" },
+        (char[]){ "-o" },         (char[]){ "short-iso" }, NULL
+    };
     static const char from[] = "journalctl -u lpm-agent";
     struct buffer text = { .max = LOG_MAX };
     enum program_result result = program_run(argv, clock_now_ms() + LOG_MS, &text);
@@ -222,9 +224,10 @@ static cJSON *manifest_of(struct bundle *b)
         cJSON_AddStringToObject(json, "system", host.sysname) &&
         cJSON_AddStringToObject(json, "release", host.release) &&
         cJSON_AddStringToObject(json, "machine", host.machine) &&
-        cJSON_AddStringToObject(json, "redacted",
-                                "ICCIDs, EIDs, IMSIs and IMEIs (the same one has the same mask), IP "
-                                "addresses, passwords, tokens, PINs, parameters of programs and AT commands") &&
+        cJSON_AddStringToObject(
+            json, "redacted",
+            "ICCIDs, EIDs, IMSIs and IMEIs (the same one has the same mask), IP "
+            "addresses, passwords, tokens, PINs, parameters of programs and AT commands") &&
         cJSON_AddItemToObject(json, "files", b->files)) {
         b->files = NULL;
         return json;
@@ -268,8 +271,13 @@ static void gather(struct bundle *b, struct buffer *ret_manifest)
 
 static bool pack(struct bundle *b, int fd)
 {
-    char *const argv[] = { (char[]){ "tar" }, (char[]){ "-czf" }, (char[]){ "-" }, (char[]){ "-C" },
-                           b->folder,         b->name,            NULL };
+    char *const argv[] = { (char[]){ "tar" },
+                           (char[]){ "-czf" },
+                           (char[]){ "-" },
+                           (char[]){ "-C" },
+                           b->folder,
+                           b->name,
+                           NULL };
 
     switch (program_run_to(argv, clock_now_ms() + TAR_MS, fd)) {
     case PROGRAM_OK:
@@ -362,10 +370,11 @@ static void tell(struct context *ctl, const char *path, const struct buffer *man
     if (ctl->options->json)
         (void)fprintf(ctl->out, "%s\n", buffer_text(manifest));
     else
-        (void)fprintf(ctl->out,
-                      "%s\nIdentities, addresses and secrets are taken out; look into it before you "
-                      "send it: tar -xzf %s\n",
-                      path, path);
+        (void)fprintf(
+            ctl->out,
+            "%s\nIdentities, addresses and secrets are taken out; look into it before you "
+            "send it: tar -xzf %s\n",
+            path, path);
 }
 
 enum outcome bundle_make(struct context *ctl, const char *path)

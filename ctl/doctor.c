@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 /* realpath() */
 #include "ctl/doctor.h"
 
 #include <errno.h>
@@ -111,8 +112,7 @@ static void gather_answers(struct doctor *d)
     d->agent = peer_pid(d->ctl->socket);
     d->result = client_ask(d->ctl->socket, &call, &d->answer);
     if (d->result == CLIENT_OK && d->answer.status == 200) {
-        struct error e =
-            json_parse(buffer_text(&d->answer.body), d->answer.body.len, &d->info);
+        struct error e = json_parse(buffer_text(&d->answer.body), d->answer.body.len, &d->info);
 
         (void)e; /* then it is none of lpm-agent's */
     }
@@ -166,7 +166,8 @@ void doctor_examine(const struct context *ctl, const struct doctor_places *place
     }
     d.check = "the rest";
     if (skips)
-        doctor_say(&d, DOCTOR_SKIP, "", "modem, card, network, broker: not looked at without the agent");
+        doctor_say(&d, DOCTOR_SKIP, "",
+                   "modem, card, network, broker: not looked at without the agent");
     done(&d);
 }
 

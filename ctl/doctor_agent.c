@@ -43,14 +43,14 @@ static void check_fallback(struct doctor *d, const cJSON *rows)
     const cJSON *row;
     bool known = false;
 
-    cJSON_ArrayForEach(row, rows)
-    {
+    cJSON_ArrayForEach (row, rows) {
         if (field_is_true(row, "fallback"))
             return;
         known = known || field_find(row, "fallback");
     }
     if (known)
-        doctor_say(d, DOCTOR_WARN, "The operator sets it; without it the way back is the profile before.",
+        doctor_say(d, DOCTOR_WARN,
+                   "The operator sets it; without it the way back is the profile before.",
                    "no profile has the fallback mark");
 }
 
@@ -58,9 +58,10 @@ static void check_luhn(struct doctor *d, const cJSON *rows)
 {
     const cJSON *row;
 
-    cJSON_ArrayForEach(row, rows) if (cJSON_GetArraySize(field_find(row, "warnings")) > 0)
-        doctor_say(d, DOCTOR_WARN, "Harmless: use it as the card has it.",
-                   "the check digit of ICCID %s is wrong", field_shown(row, "iccid"));
+    cJSON_ArrayForEach (row, rows)
+        if (cJSON_GetArraySize(field_find(row, "warnings")) > 0)
+            doctor_say(d, DOCTOR_WARN, "Harmless: use it as the card has it.",
+                       "the check digit of ICCID %s is wrong", field_shown(row, "iccid"));
 }
 
 void doctor_check_profiles(struct doctor *d)
@@ -71,7 +72,9 @@ void doctor_check_profiles(struct doctor *d)
 
     if (!rows)
         return;
-    cJSON_ArrayForEach(row, rows) if (field_is_true(row, "enabled")) enabled = row;
+    cJSON_ArrayForEach (row, rows)
+        if (field_is_true(row, "enabled"))
+            enabled = row;
     if (enabled)
         doctor_say(d, DOCTOR_OK, "", "%d, in use: %s %s", cJSON_GetArraySize(rows),
                    field_shown(enabled, "iccid"), field_shown(enabled, "label"));
@@ -156,11 +159,12 @@ void doctor_check_broker(struct doctor *d)
     else if (field_is_true(broker, "online"))
         doctor_say(d, DOCTOR_OK, "", "online since %s", field_shown(broker, "since"));
     else
-        doctor_say(d, DOCTOR_FAIL,
-                   "Is mqtt.uri right, does the broker run, are certificates, password and clock right?",
-                   "offline%s%s%s%s", field_find(broker, "trouble") ? ": " : "",
-                   field_shown(broker, "trouble.code"), field_find(broker, "trouble") ? ": " : "",
-                   field_shown(broker, "trouble.detail"));
+        doctor_say(
+            d, DOCTOR_FAIL,
+            "Is mqtt.uri right, does the broker run, are certificates, password and clock right?",
+            "offline%s%s%s%s", field_find(broker, "trouble") ? ": " : "",
+            field_shown(broker, "trouble.code"), field_find(broker, "trouble") ? ": " : "",
+            field_shown(broker, "trouble.detail"));
 }
 
 void doctor_check_storage(struct doctor *d)
@@ -184,7 +188,8 @@ void doctor_check_clock(struct doctor *d)
 {
     if (field_is_false(d->info, "agent.clock_set"))
         doctor_say(d, DOCTOR_WARN,
-                   "Let NTP or the network set it: TLS refuses certificates until then, and stamps are wrong.",
+                   "Let NTP or the network set it: TLS refuses certificates until then, and stamps "
+                   "are wrong.",
                    "it is not set");
     else if (field_is_true(d->info, "agent.clock_set"))
         doctor_say(d, DOCTOR_OK, "", "it is set");
@@ -193,9 +198,10 @@ void doctor_check_clock(struct doctor *d)
 void doctor_check_lock(struct doctor *d)
 {
     if (d->lock)
-        doctor_say(d, DOCTOR_WARN, "Until then only --force switches; the holder gives it back with 'lpmctl unlock'.",
-                   "held by %s until %s", field_shown(d->lock, "holder"),
-                   field_shown(d->lock, "until"));
+        doctor_say(
+            d, DOCTOR_WARN,
+            "Until then only --force switches; the holder gives it back with 'lpmctl unlock'.",
+            "held by %s until %s", field_shown(d->lock, "holder"), field_shown(d->lock, "until"));
 }
 
 void doctor_check_switches(struct doctor *d)

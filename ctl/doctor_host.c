@@ -136,7 +136,8 @@ void doctor_check_port(struct doctor *d)
         doctor_say(d, DOCTOR_SKIP, "", "not known without configuration and agent");
     } else if (!d->device[0]) {
         doctor_say(d, DOCTOR_FAIL,
-                   "Is the modem powered and plugged in ('lsusb', 'dmesg')? Its names are in /dev/serial/by-id/.",
+                   "Is the modem powered and plugged in ('lsusb', 'dmesg')? Its names are in "
+                   "/dev/serial/by-id/.",
                    "%s is not there", d->port);
     } else if (stat(d->device, &st) < 0 || !S_ISCHR(st.st_mode)) {
         doctor_say(d, DOCTOR_FAIL, "modem.port has to be the modem's AT port.", "%s is no device",
@@ -183,8 +184,9 @@ void doctor_check_access(struct doctor *d)
     (void)snprintf(advice, sizeof advice, "'usermod -aG %s %s', then restart the agent.",
                    group ? group->gr_name : "GROUP", name);
     /* Without an agent it is only we who may not. */
-    doctor_say(d, d->agent ? DOCTOR_FAIL : DOCTOR_WARN, advice, "user %s may not open %s (mode %04o)",
-               name, d->device, (unsigned)st.st_mode & 07777);
+    doctor_say(d, d->agent ? DOCTOR_FAIL : DOCTOR_WARN, advice,
+               "user %s may not open %s (mode %04o)", name, d->device,
+               (unsigned)st.st_mode & 07777);
 }
 
 void doctor_check_holders(struct doctor *d)
@@ -197,7 +199,8 @@ void doctor_check_holders(struct doctor *d)
     count = host_find_holders(d->places->proc, d->device, d->agent, holders, HOLDERS_MAX);
     for (size_t i = 0; i < count; i++)
         doctor_say(d, strcmp(holders[i].name, "ModemManager") == 0 ? DOCTOR_FAIL : DOCTOR_WARN,
-                   "The port belongs to the agent alone: stop the other, or give it another port of the modem.",
+                   "The port belongs to the agent alone: stop the other, or give it another port "
+                   "of the modem.",
                    "%s (pid %ld) has %s open, too", holders[i].name, (long)holders[i].pid,
                    d->device);
     if (count == 0)
@@ -220,7 +223,8 @@ void doctor_check_modem_manager(struct doctor *d)
         return;
     }
     doctor_say(d, DOCTOR_WARN,
-               "Add a udev rule for the modem's ports: ENV{ID_MM_PORT_IGNORE}=\"1\"; then 'udevadm control --reload' and "
+               "Add a udev rule for the modem's ports: ENV{ID_MM_PORT_IGNORE}=\"1\"; then 'udevadm "
+               "control --reload' and "
                "plug it in anew, or 'systemctl disable --now ModemManager'.",
                "runs (pid %ld), and no udev rule keeps it away from the port", (long)manager.pid);
 }

@@ -101,9 +101,10 @@ static enum outcome post_until_answered(const struct enabling *e, struct client_
     }
     outcome = ask_judge(e->ctl, result, ret_answer, ret);
     if (lost || result == CLIENT_INTERRUPTED)
-        ask_complain("the agent may have taken it: 'lpmctl operations' shows that, and asking again with "
-                     "--key %s never switches twice",
-                     e->key);
+        ask_complain(
+            "the agent may have taken it: 'lpmctl operations' shows that, and asking again with "
+            "--key %s never switches twice",
+            e->key);
     return outcome;
 }
 

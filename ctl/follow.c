@@ -93,8 +93,8 @@ static void print_phase(struct follow *f, const char *name, double ms, const cha
     text_duration(ms, took);
     (void)fputs("  ", f->ctl->out);
     text_put_safe(f->ctl->out, name);
-    (void)fprintf(f->ctl->out, "%*s %s%s",
-                  text_width(name) < 12 ? (int)(12 - text_width(name)) : 0, "", took, end);
+    (void)fprintf(f->ctl->out, "%*s %s%s", text_width(name) < 12 ? (int)(12 - text_width(name)) : 0,
+                  "", took, end);
 }
 
 static void show_ended_phases(struct follow *f)

@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 /* realpath() */
 #include "ctl/host.h"
 
 #include <dirent.h>
@@ -17,15 +18,15 @@ static bool is_number(const char *text)
     return text[0] >= '1' && text[0] <= '9' && text[strspn(text, "0123456789")] == '\0';
 }
 
-static void name_of(const char *proc, const char *pid, char ret[HOST_NAME_MAX + 1])
+static void name_of(const char *proc, const char *pid, char ret[HOST_COMM_MAX + 1])
 {
     char path[HOST_PATH_MAX + 1];
-    struct buffer text = { .max = HOST_NAME_MAX };
+    struct buffer text = { .max = HOST_COMM_MAX };
 
     (void)snprintf(path, sizeof path, "%s/%s/comm", proc, pid);
     ret[0] = '\0';
     if (file_read(path, &text))
-        (void)snprintf(ret, HOST_NAME_MAX + 1, "%.*s", (int)strcspn(buffer_text(&text), "\n"),
+        (void)snprintf(ret, HOST_COMM_MAX + 1, "%.*s", (int)strcspn(buffer_text(&text), "\n"),
                        buffer_text(&text));
     buffer_done(&text);
 }
@@ -55,7 +56,7 @@ struct by_name {
 static bool has_name(const char *pid, void *ctx)
 {
     struct by_name *search = ctx;
-    char name[HOST_NAME_MAX + 1];
+    char name[HOST_COMM_MAX + 1];
 
     name_of(search->proc, pid, name);
     if (strcmp(name, search->name) != 0)
@@ -120,8 +121,8 @@ static bool holds(const char *pid, void *ctx)
     return ++search->count == search->max;
 }
 
-size_t host_find_holders(const char *proc, const char *path, pid_t except,
-                         struct host_process *ret, size_t max)
+size_t host_find_holders(const char *proc, const char *path, pid_t except, struct host_process *ret,
+                         size_t max)
 {
     struct by_file search = {
         .proc = proc, .path = path, .except = except, .found = ret, .max = max

@@ -7,19 +7,19 @@
 /* What this machine says of a port and of processes. All of it bounded, and only as far as the user
  * may look. The folders are parameters: a test has its own. */
 
-enum { HOST_NAME_MAX = 31, HOST_PATH_MAX = 511, HOST_GROUPS_MAX = 64 };
+enum { HOST_COMM_MAX = 31, HOST_PATH_MAX = 511, HOST_GROUPS_MAX = 64 };
 
 struct host_process {
     pid_t pid;
     /* As of /proc/PID/comm, 15 characters. */
-    char name[HOST_NAME_MAX + 1];
+    char name[HOST_COMM_MAX + 1];
 };
 
 /* False: no process has this name. */
 bool host_find_process(const char *proc, const char *name, struct host_process *ret);
 /* Who has `path` (resolved) open, without `except`; at most `max`. Returns how many. */
-size_t host_find_holders(const char *proc, const char *path, pid_t except,
-                         struct host_process *ret, size_t max);
+size_t host_find_holders(const char *proc, const char *path, pid_t except, struct host_process *ret,
+                         size_t max);
 
 struct host_user {
     uid_t uid;

@@ -1,6 +1,7 @@
 #include "ctl/options.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,9 +12,9 @@
 
 enum { TEN_YEARS_S = 315360000 };
 
-static const char ref_help[] =
-    "REF is an ICCID, the AID of an ISD-P (32 hex digits), or a label or nickname that one profile\n"
-    "alone has.\n";
+static const char ref_help[] = "REF is an ICCID, the AID of an ISD-P (32 hex digits), or a label "
+                               "or nickname that one profile\n"
+                               "alone has.\n";
 
 // clang-format off
 static const struct command commands[] = {
@@ -251,9 +252,9 @@ void options_print_help(const struct command *command, FILE *out)
                       commands[i].help);
     (void)fprintf(out, "\n%s\n", ref_help);
     print_options(NULL, true, out);
-    (void)fputs(
-        "\n'lpmctl COMMAND --help' says what goes with a command.\n"
-        "Exit status: 0 done, 1 the switch failed or doctor found trouble, 2 wrong usage, 3 no agent there,\n"
-        "4 the agent refused, 5 no answer in time, 6 trouble here, 130 interrupted.\n",
-        out);
+    (void)fputs("\n'lpmctl COMMAND --help' says what goes with a command.\n"
+                "Exit status: 0 done, 1 the switch failed or doctor found trouble, 2 wrong usage, "
+                "3 no agent there,\n"
+                "4 the agent refused, 5 no answer in time, 6 trouble here, 130 interrupted.\n",
+                out);
 }

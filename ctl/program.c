@@ -22,11 +22,12 @@ static bool spawn(char *const argv[], int out, bool quiet, pid_t *ret)
 
     if (posix_spawn_file_actions_init(&actions) != 0)
         return false;
-    done = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
-           posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO) == 0 &&
-           (!quiet || posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
-                                                       O_WRONLY, 0) == 0) &&
-           posix_spawnp(ret, argv[0], &actions, NULL, argv, environ) == 0;
+    done =
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
+        posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO) == 0 &&
+        (!quiet || posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY,
+                                                    0) == 0) &&
+        posix_spawnp(ret, argv[0], &actions, NULL, argv, environ) == 0;
     (void)posix_spawn_file_actions_destroy(&actions);
     return done;
 }

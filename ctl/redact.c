@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/base/aid.h"
 #include "agent/base/iccid.h"
 #include "agent/base/macros.h"
 
@@ -174,14 +175,14 @@ static bool put_address(struct redact *r, const char *word, struct buffer *ret)
 /* --- secrets --- */
 
 /* What a secret is called; the word ends there ("password_file" is none). */
-static const char *const secret_names[] = { "password", "passwd", "passphrase", "pass", "pwd",
-                                            "token",    "secret", "psk",        "pin",  "pin2",
+static const char *const secret_names[] = { "password", "passwd", "passphrase", "pass",   "pwd",
+                                            "token",    "secret", "psk",        "pin",    "pin2",
                                             "puk",      "puk2",   "apikey",     "api_key" };
 
 /* Commands whose parameters are secrets (27.007, and vendors' ways to set a user and a password). */
 static const char *const secret_commands[] = {
-    "+CPIN",  "+CPIN2",   "+CPWD",      "+CLCK",   "+CGAUTH",   "+QICSGP",
-    "+QCPIN", "^AUTHDATA", "$QCPDPP",   "+UAUTHREQ", "+WPPP",   "#PDPAUTH",
+    "+CPIN",  "+CPIN2",    "+CPWD",   "+CLCK",     "+CGAUTH", "+QICSGP",
+    "+QCPIN", "^AUTHDATA", "$QCPDPP", "+UAUTHREQ", "+WPPP",   "#PDPAUTH",
 };
 
 static bool is_word_char(char c)
@@ -218,7 +219,8 @@ static size_t quoted_len(const char *at, size_t quote)
 {
     size_t n = quote;
 
-    while (at[n] && at[n] != '\n' && !(quote_at(at + n) == quote && at[n + quote - 1] == at[quote - 1]))
+    while (at[n] && at[n] != '\n' &&
+           !(quote_at(at + n) == quote && at[n + quote - 1] == at[quote - 1]))
         n += at[n] == '\\' && quote == 1 && at[n + 1] && at[n + 1] != '\n' ? 2 : 1;
     return n;
 }
@@ -291,9 +293,9 @@ static size_t parameters_len(const char *at)
     size_t n = 0;
 
     while (at[n] && at[n] != '\n' && at[n] != '\r' &&
-           !(at[n] == '"' && (at[n + 1] == '\n' || at[n + 1] == ']' || at[n + 1] == '}' ||
-                              (at[n + 1] == ',' && (at[n + 2] == '"' || at[n + 2] == '\n')) ||
-                              at[n + 1] == '\0')))
+           !(at[n] == '"' &&
+             (at[n + 1] == '\n' || at[n + 1] == ']' || at[n + 1] == '}' ||
+              (at[n + 1] == ',' && (at[n + 2] == '"' || at[n + 2] == '\n')) || at[n + 1] == '\0')))
         n++;
     return n;
 }
@@ -326,6 +328,15 @@ static bool take_secret(const char *text, const char *at, struct buffer *ret, si
     return true;
 }
 
+/* An AID as we write them, whole: it names an application, and all cards of a kind have the same. */
+static size_t aid_at(const char *at)
+{
+    static const char registered[] = "A00000";
+    size_t n = span_of(at, "");
+
+    return n == AID_TEXT_MAX && strncasecmp(at, registered, sizeof registered - 1) == 0 ? n : 0;
+}
+
 static bool take_name(struct redact *r, const char *text, const char *at, struct buffer *ret,
                       size_t *ret_len)
 {
@@ -335,6 +346,9 @@ static bool take_name(struct redact *r, const char *text, const char *at, struct
     *ret_len = begins ? address_at(at, word) : 0;
     if (*ret_len > 0)
         return put_address(r, word, ret);
+    *ret_len = begins ? aid_at(at) : 0;
+    if (*ret_len > 0)
+        return buffer_add(ret, at, *ret_len);
     *ret_len = identity_at(at);
     return *ret_len == 0 || put_identity(r, at, *ret_len, ret);
 }
@@ -368,8 +382,7 @@ static bool hide_arguments(cJSON *argv)
     bool first = true;
     cJSON *item;
 
-    cJSON_ArrayForEach(item, argv)
-    {
+    cJSON_ArrayForEach (item, argv) {
         if (!first && !hide_item(item))
             return false;
         first = false;
@@ -398,7 +411,9 @@ static bool hide_lines(cJSON *lines)
 {
     cJSON *item;
 
-    cJSON_ArrayForEach(item, lines) if (!hide_parameters(item)) return false;
+    cJSON_ArrayForEach (item, lines)
+        if (!hide_parameters(item))
+            return false;
     return true;
 }
 

@@ -25,7 +25,8 @@ bool reference_is_exact(const char *text)
     return is_iccid(text) || (!e.code && aid.len == AID_MAX);
 }
 
-static bool is_called(const cJSON *row, const char *text, int (*compare)(const char *, const char *))
+static bool is_called(const cJSON *row, const char *text,
+                      int (*compare)(const char *, const char *))
 {
     const char *label = field_text(row, "label");
     const char *nickname = field_text(row, "nickname");
@@ -40,8 +41,7 @@ static const cJSON *find_by(const cJSON *profiles, const char *text,
     const cJSON *row;
 
     *ret_count = 0;
-    cJSON_ArrayForEach(row, profiles)
-    {
+    cJSON_ArrayForEach (row, profiles) {
         if (!is_called(row, text, compare))
             continue;
         found = row;
@@ -64,7 +64,8 @@ static enum outcome take_row(const cJSON *row, int count, const char *text, char
     if (row && !name)
         name = field_text(row, "aid");
     if (count > 1)
-        ask_complain("%d profiles are called '%s': take the ICCID ('lpmctl profiles')", count, text);
+        ask_complain("%d profiles are called '%s': take the ICCID ('lpmctl profiles')", count,
+                     text);
     else if (!name)
         ask_complain("no profile is called '%s', and it is no ICCID or AID ('lpmctl profiles')",
                      text);

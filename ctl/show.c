@@ -88,11 +88,11 @@ static void add_profile(struct text_table *t, const cJSON *row)
         add(&l, "%slast switch: %s", l.len ? ", " : "", field_shown(row, "last_error"));
     if (cJSON_GetArraySize(field_find(row, "warnings")) > 0)
         add(&l, "%sodd ICCID", l.len ? ", " : "");
-    text_table_add(t, enabled ? TEXT_BOLD : TEXT_PLAIN,
-                   (const char *const[]){ enabled ? "*" : "", iccid ? iccid : field_shown(row, "aid"),
-                                          field_shown(row, "label"),
-                                          name ? name : field_shown(row, "name"),
-                                          field_shown(row, "provider"), note });
+    text_table_add(
+        t, enabled ? TEXT_BOLD : TEXT_PLAIN,
+        (const char *const[]){ enabled ? "*" : "", iccid ? iccid : field_shown(row, "aid"),
+                               field_shown(row, "label"), name ? name : field_shown(row, "name"),
+                               field_shown(row, "provider"), note });
 }
 
 enum outcome show_profiles(struct context *ctl, const cJSON *document)
@@ -102,7 +102,8 @@ enum outcome show_profiles(struct context *ctl, const cJSON *document)
     const cJSON *row;
 
     text_table_init(&t, ARRAY_LEN(headings), headings);
-    cJSON_ArrayForEach(row, field_find(document, "profiles")) add_profile(&t, row);
+    cJSON_ArrayForEach (row, field_find(document, "profiles"))
+        add_profile(&t, row);
     return print_table(ctl, &t);
 }
 
@@ -183,7 +184,7 @@ static void add_level(struct line *l, const cJSON *signal, const char *path, con
 static void signal_text(const cJSON *connectivity, char *ret, size_t size)
 {
     static const char *const rows[][2] = {
-        { "rsrp_dbm", "RSRP" }, { "rsrq_db", "RSRQ" }, { "sinr_db", "SINR" },
+        { "rsrp_dbm", "RSRP" }, { "rsrq_db", "RSRQ" },  { "sinr_db", "SINR" },
         { "rscp_dbm", "RSCP" }, { "ecno_db", "Ec/No" }, { "rssi_dbm", "RSSI" },
     };
     const cJSON *signal = field_find(connectivity, "signal");
@@ -203,8 +204,9 @@ static void data_text(const cJSON *connectivity, char *ret, size_t size)
         add(&l, "attached");
     else if (field_is_false(data, "attached"))
         add(&l, "not attached");
-    cJSON_ArrayForEach(address, field_find(data, "addresses")) if (cJSON_IsString(address))
-        add(&l, " %s", address->valuestring);
+    cJSON_ArrayForEach (address, field_find(data, "addresses"))
+        if (cJSON_IsString(address))
+            add(&l, " %s", address->valuestring);
 }
 
 static void quality_text(const cJSON *connectivity, char *ret, size_t size)
@@ -239,9 +241,9 @@ static void add_sample(struct text_table *t, const cJSON *sample)
     data_text(sample, data, sizeof data);
     quality_text(sample, quality, sizeof quality);
     text_table_add(t, TEXT_PLAIN,
-                   (const char *const[]){ at, field_shown(sample, "registration"),
-                                          field_shown(sample, "operator"),
-                                          field_shown(sample, "technology"), signal, data, quality });
+                   (const char *const[]){
+                       at, field_shown(sample, "registration"), field_shown(sample, "operator"),
+                       field_shown(sample, "technology"), signal, data, quality });
 }
 
 static enum outcome show_samples(struct context *ctl, const cJSON *samples)
@@ -252,15 +254,19 @@ static enum outcome show_samples(struct context *ctl, const cJSON *samples)
     const cJSON *sample;
 
     text_table_init(&t, ARRAY_LEN(headings), headings);
-    cJSON_ArrayForEach(sample, samples) add_sample(&t, sample);
+    cJSON_ArrayForEach (sample, samples)
+        add_sample(&t, sample);
     return print_table(ctl, &t);
 }
 
 enum outcome show_connectivity(struct context *ctl, const cJSON *c)
 {
     static const char *const rows[][2] = {
-        { "at", "at" },           { "network", "registration" }, { "operator", "operator" },
-        { "technology", "technology" }, { "profile", "iccid" },
+        { "at", "at" },
+        { "network", "registration" },
+        { "operator", "operator" },
+        { "technology", "technology" },
+        { "profile", "iccid" },
     };
     char text[SHOW_LINE_MAX + 1];
     struct text_table t;
@@ -306,10 +312,9 @@ static void add_operation(struct text_table *t, const cJSON *op)
 
     short_stamp(op, "created_at", at);
     text_table_add(t, colour_of(state),
-                   (const char *const[]){ field_shown(op, "id"), at, state,
-                                          running ? running : error, target_of(op),
-                                          field_shown(op, "source.channel"),
-                                          field_shown(op, "reason") });
+                   (const char *const[]){
+                       field_shown(op, "id"), at, state, running ? running : error, target_of(op),
+                       field_shown(op, "source.channel"), field_shown(op, "reason") });
 }
 
 enum outcome show_operations(struct context *ctl, const cJSON *document)
@@ -319,7 +324,8 @@ enum outcome show_operations(struct context *ctl, const cJSON *document)
     const cJSON *op;
 
     text_table_init(&t, ARRAY_LEN(headings), headings);
-    cJSON_ArrayForEach(op, field_find(document, "operations")) add_operation(&t, op);
+    cJSON_ArrayForEach (op, field_find(document, "operations"))
+        add_operation(&t, op);
     return print_table(ctl, &t);
 }
 
@@ -328,8 +334,7 @@ static void add_phases(struct text_table *t, const cJSON *op)
     const cJSON *phase;
     double ms;
 
-    cJSON_ArrayForEach(phase, field_find(op, "phases"))
-    {
+    cJSON_ArrayForEach (phase, field_find(op, "phases")) {
         char name[64], took[TEXT_DURATION_MAX + 1];
 
         if (!field_number(phase, "ms", &ms))
@@ -343,11 +348,13 @@ static void add_phases(struct text_table *t, const cJSON *op)
 enum outcome show_operation(struct context *ctl, const cJSON *op)
 {
     static const char *const head[][2] = {
-        { "operation", "id" }, { "reason", "reason" }, { "asked for", "created_at" },
+        { "operation", "id" },     { "reason", "reason" },  { "asked for", "created_at" },
         { "began", "started_at" }, { "ended", "ended_at" },
     };
     static const char *const result[][2] = {
-        { "from", "result.from" }, { "in use now", "result.now" }, { "proven", "result.verified" },
+        { "from", "result.from" },
+        { "in use now", "result.now" },
+        { "proven", "result.verified" },
     };
     const char *state = field_shown(op, "state");
     const char *phase = field_text(op, "phase");
@@ -381,8 +388,7 @@ static void print_obstacles(struct context *ctl, const cJSON *plan)
 {
     const cJSON *obstacle;
 
-    cJSON_ArrayForEach(obstacle, field_find(plan, "obstacles"))
-    {
+    cJSON_ArrayForEach (obstacle, field_find(plan, "obstacles")) {
         ask_explain(ctl->out,
                     field_is_true(obstacle, "waits")      ? "waits for: "
                     : field_is_true(obstacle, "forcible") ? "in the way (--force passes it): "
@@ -398,8 +404,9 @@ static void rollback_text(const cJSON *plan, char *ret, size_t size)
 
     if (field_is_false(plan, "rollback.enabled"))
         add(&l, "off");
-    cJSON_ArrayForEach(to, field_find(plan, "rollback.to")) if (cJSON_IsString(to))
-        add(&l, "%s%s", l.len ? ", then " : "", to->valuestring);
+    cJSON_ArrayForEach (to, field_find(plan, "rollback.to"))
+        if (cJSON_IsString(to))
+            add(&l, "%s%s", l.len ? ", then " : "", to->valuestring);
 }
 
 static void add_history(struct text_table *t, const cJSON *plan)
@@ -420,7 +427,7 @@ static void add_history(struct text_table *t, const cJSON *plan)
 enum outcome show_plan(struct context *ctl, const cJSON *plan)
 {
     static const char *const rows[][2] = {
-        { "to", "iccid" },  { "label", "label" },   { "from", "from" },
+        { "to", "iccid" },       { "label", "label" },  { "from", "from" },
         { "would be", "would" }, { "proof", "verify" },
     };
     char text[SHOW_LINE_MAX + 1];
@@ -497,8 +504,9 @@ void show_profiles_line(const cJSON *event, char ret[SHOW_LINE_MAX + 1])
     const cJSON *row;
 
     add(&l, "%d on the card", cJSON_GetArraySize(rows));
-    cJSON_ArrayForEach(row, rows) if (field_is_true(row, "enabled"))
-        add(&l, ", in use: %s %s", field_shown(row, "iccid"), field_shown(row, "label"));
+    cJSON_ArrayForEach (row, rows)
+        if (field_is_true(row, "enabled"))
+            add(&l, ", in use: %s %s", field_shown(row, "iccid"), field_shown(row, "label"));
     if (field_text(event, "by"))
         add(&l, " (by %s)", field_shown(event, "by"));
 }

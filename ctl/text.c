@@ -11,7 +11,7 @@
 enum { ESCAPED_MAX = 12, GAP = 2 };
 
 static const char *const codes[] = {
-    [TEXT_PLAIN] = "",       [TEXT_BOLD] = "\033[1m",    [TEXT_DIM] = "\033[2m",
+    [TEXT_PLAIN] = "",         [TEXT_BOLD] = "\033[1m",    [TEXT_DIM] = "\033[2m",
     [TEXT_GREEN] = "\033[32m", [TEXT_YELLOW] = "\033[33m", [TEXT_RED] = "\033[31m",
 };
 
@@ -29,8 +29,8 @@ static bool is_unsafe(uint32_t c)
     static const struct {
         uint32_t first, last;
     } rows[] = {
-        { 0x00, 0x1F },     { 0x7F, 0x9F },     { 0xAD, 0xAD },     { 0x061C, 0x061C },
-        { 0x200B, 0x200F }, { 0x2028, 0x202E }, { 0x2060, 0x206F }, { 0xFEFF, 0xFEFF },
+        { 0x00, 0x1F },     { 0x7F, 0x9F },       { 0xAD, 0xAD },     { 0x061C, 0x061C },
+        { 0x200B, 0x200F }, { 0x2028, 0x202E },   { 0x2060, 0x206F }, { 0xFEFF, 0xFEFF },
         { 0xFFF9, 0xFFFB }, { 0xE0000, 0xE0FFF },
     };
 

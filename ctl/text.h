@@ -35,7 +35,7 @@ struct text_table {
     struct text_row {
         enum text_colour colour;
         char *cells[TEXT_COLUMNS_MAX];
-    } *rows;
+    } * rows;
 };
 
 /* `headings`: as many as there are columns; NULL: none. */
