@@ -91,8 +91,10 @@ static enum outcome post_until_answered(const struct enabling *e, struct client_
     bool lost = is_lost(result, false, ret_answer);
     enum outcome outcome;
 
-    for (int i = 1; lost && i < TRIES && clock_now_ms() < deadline_ms; i++) {
-        if (!interrupt_nap(pause_ms + id_random_below((uint32_t)pause_ms)))
+    for (int i = 1; lost && i < TRIES; i++) {
+        int64_t again_ms = clock_now_ms() + pause_ms + id_random_below((uint32_t)pause_ms);
+
+        if (again_ms >= deadline_ms || !interrupt_nap(again_ms - clock_now_ms()))
             break;
         pause_ms = pause_ms < PAUSE_MAX_MS / 2 ? 2 * pause_ms : PAUSE_MAX_MS;
         client_done(ret_answer);
