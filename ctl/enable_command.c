@@ -11,11 +11,19 @@
 #include "ctl/interrupt.h"
 #include "ctl/reference.h"
 #include "ctl/show.h"
+#include "ctl/text.h"
 
 /* A lost answer is asked for again with the same key: what the agent took it tells, and never does
  * twice. */
 
-enum { TRIES = 7, TRY_MS = 10000, PAUSE_MS = 250, PAUSE_MAX_MS = 4000, PATH_MAX_BYTES = 128 };
+enum {
+    TRIES = 7,
+    TRY_MS = 10000,
+    PAUSE_MS = 250,
+    PAUSE_MAX_MS = 4000,
+    PATH_MAX_BYTES = 128,
+    LINE_MAX_BYTES = 512
+};
 
 struct enabling {
     struct context *ctl;
@@ -113,13 +121,13 @@ static enum outcome post_until_answered(const struct enabling *e, struct client_
 static enum outcome say_accepted(struct context *ctl, const cJSON *op)
 {
     const char *id = field_shown(op, "id");
+    char line[LINE_MAX_BYTES];
 
     if (follow_is_over(op))
         return show_end(ctl, op);
-    (void)fprintf(ctl->out, "operation ");
-    (void)fprintf(ctl->out, "%s: ", id);
-    (void)fprintf(ctl->out, "%s; 'lpmctl operations %s' shows how it goes\n",
-                  field_shown(op, "state"), id);
+    (void)snprintf(line, sizeof line, "operation %s: %s; 'lpmctl operations %s' shows how it goes",
+                   id, field_shown(op, "state"), id);
+    text_put_line(ctl->out, line);
     return OUTCOME_OK;
 }
 
@@ -131,8 +139,10 @@ static enum outcome run(struct enabling *e)
     enum outcome outcome = post_until_answered(e, &answer, &op);
 
     if (outcome == OUTCOME_OK && ctl->options->wait) {
-        if (!ctl->options->json)
-            (void)fprintf(ctl->out, "operation %s\n", field_shown(op, "id"));
+        if (!ctl->options->json) {
+            (void)fputs("operation ", ctl->out);
+            text_put_line(ctl->out, field_shown(op, "id"));
+        }
         outcome = follow_to_the_end(ctl, op);
         op = NULL;
     } else if (outcome == OUTCOME_OK && ctl->options->json) {

@@ -67,8 +67,7 @@ static void add_facts(struct text_table *t, const cJSON *json, const char *const
 
 enum outcome show_eid(struct context *ctl, const cJSON *document)
 {
-    text_put_safe(ctl->out, field_shown(document, "eid"));
-    (void)fputc('\n', ctl->out);
+    text_put_line(ctl->out, field_shown(document, "eid"));
     if (field_is_false(document, "valid"))
         ask_complain("its check digits are wrong");
     return OUTCOME_OK;
@@ -549,11 +548,13 @@ enum outcome show_end(struct context *ctl, const cJSON *op)
         char headline[64];
 
         (void)snprintf(headline, sizeof headline, "%s: ", state);
-        ask_explain(ctl->out, headline, field_find(op, "error"));
+        if (cJSON_IsObject(field_find(op, "error")))
+            ask_explain(ctl->out, headline, field_find(op, "error"));
+        else
+            text_put_line(ctl->out, state);
         if (field_text(op, "result.now")) {
             (void)fputs("  in use now: ", ctl->out);
-            text_put_safe(ctl->out, field_shown(op, "result.now"));
-            (void)fputc('\n', ctl->out);
+            text_put_line(ctl->out, field_shown(op, "result.now"));
         }
         return OUTCOME_FAILED;
     }

@@ -71,6 +71,12 @@ void text_put_safe(FILE *out, const char *text)
     }
 }
 
+void text_put_line(FILE *out, const char *text)
+{
+    text_put_safe(out, text);
+    (void)fputc('\n', out);
+}
+
 size_t text_width(const char *text)
 {
     size_t sum = 0;

@@ -14,6 +14,8 @@ enum text_colour { TEXT_PLAIN = 0, TEXT_BOLD, TEXT_DIM, TEXT_GREEN, TEXT_YELLOW,
 bool text_wants_colour(FILE *out);
 
 void text_put_safe(FILE *out, const char *text);
+/* And a line's end. */
+void text_put_line(FILE *out, const char *text);
 /* `coloured` false: as text_put_safe(). */
 void text_put_coloured(FILE *out, const char *text, enum text_colour colour, bool coloured);
 /* How many columns text_put_safe() takes. */

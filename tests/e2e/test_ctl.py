@@ -268,6 +268,46 @@ def test_answers_without_what_is_expected(tmp_path):
             assert ctl(server.path, "doctor", "--timeout", "20").returncode in (OK, FAILED)
 
 
+def poisoned(value):
+    if isinstance(value, dict):
+        return {key: poisoned(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [poisoned(one) for one in value]
+    return f"{value}\x1b[2J\u009b\u202e" if isinstance(value, str) else value
+
+
+def test_nothing_moves_the_cursor(quiet, tmp_path):
+    """Whatever an answer holds, nothing of it reaches people raw: in no command, at no end."""
+    quiet.http("GET", "/v1/connectivity", {"Cache-Control": "no-cache"})
+    ended = {"id": "x", "state": "failed", "phase": "y", "error": {"code": "c", "detail": "d", "sw": "s", "holder": "h"},
+             "args": {"iccid": "i"}, "phases": [{"phase": "p", "ms": 1}], "result": {"now": "n", "from": "f"}}  # fmt: skip
+    problem = {"code": "c", "detail": "d", "field": "f", "operation": "o", "until": "u"}
+
+    def reply(connection, head):
+        method, path, _ = head.decode().split(" ", 2)
+        if path == "/v1/events":
+            rows = {"operation": ended, "profiles": {"by": "x", "profiles": [{"enabled": True, "iccid": "i"}]},
+                    "connectivity": {"registration": "r"}, "health": {"lock": {"holder": "h"}}}  # fmt: skip
+            text = "".join(f"event: {n}\ndata: {json.dumps(poisoned(row))}\n\n" for n, row in rows.items())
+            answer(connection, text.encode() + b"event: a\x1bb\ndata: 1\n\n", kind="text/event-stream")
+        elif path.startswith("/v1/locks") and method == "DELETE":
+            answer(connection, json.dumps(poisoned(problem)).encode(), "423 Locked")
+        elif path.startswith("/v1/operations/") or method == "POST":
+            answer(connection, json.dumps(poisoned(ended)).encode())
+        else:
+            answer(connection, json.dumps(poisoned(quiet.http(method, path)[2])).encode())
+
+    lines = [args for args, _, _ in READS]
+    lines += [["operations", "x"], ["cancel", "x"], ["confirm", "x"], ["enable", ALPHA], ["enable", ALPHA, "--wait"]]
+    lines += [["unlock", "--force"], ["doctor"], ["watch", "--timeout", "1"]]
+    with serving(tmp_path / "s", reply) as server:
+        for args in lines:
+            done = ctl(server.path, *args)
+            assert done.stdout or done.stderr
+            for raw in ("\x1b", "\u009b", "\u202e"):
+                assert raw not in done.stdout + done.stderr, (args, done.stdout, done.stderr)
+
+
 # --- switches ---
 
 
