@@ -286,16 +286,18 @@ static size_t user_at(const char *at)
     return at[n] == '@' && n > 2 ? n : 0;
 }
 
-/* The parameters of a command that carries a secret: its quotes may stand within a text that is
- * quoted itself, so all goes up to the end of the line, or of the text where that is seen. */
+/* The parameters of a command that carries a secret. Where their quotes are escaped they stand in a text of
+ * JSON, which ends at the first that is not; else nobody knows where they end, and all of the line goes. */
 static size_t parameters_len(const char *at)
 {
-    size_t n = 0;
+    size_t line = strcspn(at, "\r\n");
+    size_t n = strcspn(at, "\"\r\n");
 
-    while (at[n] && at[n] != '\n' && at[n] != '\r' &&
-           !(at[n] == '"' &&
-             (at[n + 1] == '\n' || at[n + 1] == ']' || at[n + 1] == '}' ||
-              (at[n + 1] == ',' && (at[n + 2] == '"' || at[n + 2] == '\n')) || at[n + 1] == '\0')))
+    if (strncmp(at, hidden, sizeof hidden - 1) == 0)
+        return sizeof hidden - 1;
+    if (n == 0 || n >= line || at[n - 1] != '\\')
+        return line;
+    while (n < line && !(at[n] == '"' && at[n - 1] != '\\'))
         n++;
     return n;
 }

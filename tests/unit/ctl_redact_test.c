@@ -40,6 +40,8 @@ static const struct {
     { "a URI's user", "mqtts://user:pw@broker.example:8883/x", "mqtts://***@broker.example:8883/x" },
     { "a URI without", "mqtts://broker.example:8883/a@b", "mqtts://broker.example:8883/a@b" },
     { "an AT command", "> AT+CPIN=\"1234\"\nOK", "> AT+CPIN=***\nOK" },
+    { "in JSON, the rest stays", "{\"a\":\"AT+CGAUTH=1,1,\\\"u\\\",\\\"p\\\"\",\"b\":1}", "{\"a\":\"AT+CGAUTH=***\",\"b\":1}" },
+    { "hidden before", "[\"AT+CPIN=***\", \"ATE0\"]", "[\"AT+CPIN=***\", \"ATE0\"]" },
     { "a question is none", "AT+CPIN? AT+CLCK=?", "AT+CPIN? AT+CLCK=?" },
     { "in any case", "at+cgauth=1,1,\"u\",\"p\"", "at+cgauth=***" },
 }; // clang-format on
