@@ -1,0 +1,36 @@
+#pragma once
+
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include "agent/base/macros.h"
+#include "ctl/client.h"
+#include "ctl/commands.h"
+
+/* A question to the agent, answered or explained: whatever is no answer is told on standard error,
+ * with what to do about it. */
+
+/* --timeout, or what a read may take at the agent and a little. */
+int64_t ask_deadline(const struct context *ctl);
+
+/* OUTCOME_OK: gives the document (cJSON_Delete), NULL where the agent had nothing to say; `ret_answer`
+ * is set in any case (client_done()). A refusal with --json is also printed as it came. */
+enum outcome ask(struct context *ctl, const struct client_call *call,
+                 struct client_answer *ret_answer, cJSON **ret);
+/* Judges and explains what client_ask() brought. */
+enum outcome ask_judge(struct context *ctl, enum client_result result,
+                       const struct client_answer *answer, cJSON **ret);
+
+/* With --json the document as it came, else what `show` makes of it. */
+enum outcome ask_and_show(struct context *ctl, const char *method, const char *path,
+                          const char *body,
+                          enum outcome (*show)(struct context *ctl, const cJSON *document));
+/* As it came, ended by a newline. */
+void ask_print(struct context *ctl, const struct client_answer *answer);
+
+/* "lpmctl: " and a line on standard error; the text may be anybody's. */
+void ask_complain(const char *format, ...) PRINTF_LIKE(1, 2);
+/* What went wrong, by the fields of a problem or of an operation's error, and what to do. `headline`
+ * goes before it. */
+void ask_explain(FILE *out, const char *headline, const cJSON *problem);

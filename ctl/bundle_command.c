@@ -1,0 +1,9 @@
+#include "ctl/bundle.h"
+
+#include "ctl/interrupt.h"
+
+enum outcome command_bundle(struct context *ctl)
+{
+    interrupt_catch();
+    return bundle_make(ctl, ctl->options->argument);
+}

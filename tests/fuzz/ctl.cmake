@@ -1,0 +1,1 @@
+lpm_fuzz(sse LINK lpm_ctl)

@@ -1,0 +1,128 @@
+#include "ctl/redact.h"
+#include "tests/test.h"
+
+static const struct {
+    const char *what, *text, *clean;
+} rows[] = {
+    // clang-format off
+    { "nothing", "", "" },
+    { "plain", "registered at 26201 LTE, RSRP -95", "registered at 26201 LTE, RSRP -95" },
+    { "an ICCID", "iccid=8949001312170061988 x", "iccid=*1988 x" },
+    { "one with letters", "\"89860A09091830300220\"", "\"*0220\"" },
+    { "one of 18 digits", "894900131217006198", "*6198" },
+    { "an EID", "89001039450410141400000000001580", "*1580" },
+    { "one behind letters", "x8949001312170061988y", "x*1988y" },
+    { "the same mask each time", "8949001312170061988 8949001312170061988", "*1988 *1988" },
+    { "others that end alike", "8949001312170061988 8900000000000001988 8949001312170061988",
+      "*1988 *1988~2 *1988" },
+    { "any case is one", "89860A09091830300220 89860a09091830300220", "*0220 *0220" },
+    { "an IMSI", "+CIMI: 262011234567890", "+CIMI: *7890" },
+    { "an IMEI", "867698041234567", "*4567" },
+    { "as a card has it", "5A0A989400312171001689F8", "*1689F8" },
+    { "13 digits are a time", "1764158400000", "1764158400000" },
+    { "an AID stays", "\"A0000005591010FFFFFFFF8900001100\"", "\"A0000005591010FFFFFFFF8900001100\"" },
+    { "stamps stay", "2026-11-26T08:00:00.120Z", "2026-11-26T08:00:00.120Z" },
+    { "a masked one stays", "iccid=*1988", "iccid=*1988" },
+    { "IPv4", "10.11.12.13:8883, 10.11.12.13.", "<ip-1>:8883, <ip-1>." },
+    { "two of them", "10.0.0.1 10.0.0.2 10.0.0.1", "<ip-1> <ip-2> <ip-1>" },
+    { "loopback stays", "127.0.0.1:1883 ::1 0.0.0.0", "127.0.0.1:1883 ::1 0.0.0.0" },
+    { "IPv6", "[2001:db8::17]:8883 fe80::1", "[<ip-1>]:8883 <ip-2>" },
+    { "IPv6 in decimal", "32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.1", "<ip-1>" },
+    { "no addresses", "1.2.3 01.001.01.001 08:00:00 1.2.3.256", "1.2.3 01.001.01.001 08:00:00 1.2.3.256" },
+    { "a password", "password=hunter2 next", "password=*** next" },
+    { "in JSON", "{\"password\":\"hun\\\"ter2\",\"x\":1}", "{\"password\":\"***\",\"x\":1}" },
+    { "in JSON in JSON", "{\"m\":\"{\\\"token\\\":\\\"abc\\\",\\\"x\\\":1}\"}", "{\"m\":\"{\\\"token\\\":\\\"***\\\",\\\"x\\\":1}\"}" },
+    { "with blanks", "Token : 'abc def'", "Token : '***'" },
+    { "names that end so", "MQTT_PASSWORD=abc --api-token=x", "MQTT_PASSWORD=*** --api-token=***" },
+    { "a PIN", "pin=1234, puk: 12345678", "pin=***, puk: ***" },
+    { "no secrets", "password_file=/etc/x spin: 3 +CPIN: READY", "password_file=/etc/x spin: 3 +CPIN: READY" },
+    { "a bearer", "Authorization: Bearer abc.def", "Authorization: Bearer ***" },
+    { "a URI's user", "mqtts://user:pw@broker.example:8883/x", "mqtts://***@broker.example:8883/x" },
+    { "a URI without", "mqtts://broker.example:8883/a@b", "mqtts://broker.example:8883/a@b" },
+    { "an AT command", "> AT+CPIN=\"1234\"\nOK", "> AT+CPIN=***\nOK" },
+    { "in JSON, the rest stays", "{\"a\":\"AT+CGAUTH=1,1,\\\"u\\\",\\\"p\\\"\",\"b\":1}", "{\"a\":\"AT+CGAUTH=***\",\"b\":1}" },
+    { "hidden before", "[\"AT+CPIN=***\", \"ATE0\"]", "[\"AT+CPIN=***\", \"ATE0\"]" },
+    { "a question is none", "AT+CPIN? AT+CLCK=?", "AT+CPIN? AT+CLCK=?" },
+    { "in any case", "at+cgauth=1,1,\"u\",\"p\"", "at+cgauth=***" },
+}; // clang-format on
+
+static void takes_out(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        static struct redact r;
+        struct buffer clean = { .max = 4096 };
+
+        r = (struct redact){ 0 };
+        assert_true(redact_text(&r, rows[i].text, &clean));
+        print_message("%s: %s\n", rows[i].what, buffer_text(&clean));
+        assert_string_equal(buffer_text(&clean), rows[i].clean);
+        buffer_done(&clean);
+    }
+}
+
+/* More than it can remember: still nothing comes through. */
+static void masks_without_end(void **state)
+{
+    static struct redact r;
+    struct buffer clean = { .max = 65536 };
+
+    (void)state;
+    for (unsigned i = 0; i < REDACT_KNOWN_MAX + 50; i++) {
+        char iccid[32];
+
+        (void)snprintf(iccid, sizeof iccid, "89490013121%08u", i);
+        buffer_clear(&clean);
+        assert_true(redact_text(&r, iccid, &clean));
+        assert_true(clean.len < 16);
+        assert_null(strstr(buffer_text(&clean), "8949"));
+    }
+    buffer_done(&clean);
+}
+
+static void says_when_it_is_full(void **state)
+{
+    static struct redact r;
+    struct buffer clean = { .max = 10 };
+
+    (void)state;
+    assert_false(redact_text(&r, "12345678901", &clean));
+    buffer_done(&clean);
+}
+
+static void hides_in_the_configuration(void **state)
+{
+    static const char text[] =
+        "{\"modem\":{\"init\":[\"ATE0\",\"AT+QICSGP=1,1,\\\"apn\\\",\\\"u\\\",\\\"p\\\"\"],"
+        "\"reset\":\"AT+X=1\"},\"switch\":{\"hooks\":{\"before\":{\"exec\":[\"/bin/"
+        "dial\",\"--key\",\"k\"]}}},"
+        "\"mqtt\":{\"username\":\"u\",\"password_file\":\"/f\"},"
+        "\"profiles\":{\"8949001312170061988\":{\"username\":\"u\",\"init\":[\"AT+Y=2\"],\"apn\":"
+        "\"a\"}}}";
+    static const char hidden[] =
+        "{\"modem\":{\"init\":[\"ATE0\",\"AT+QICSGP=***\"],\"reset\":\"AT+X=***\"},"
+        "\"switch\":{\"hooks\":{\"before\":{\"exec\":[\"/bin/dial\",\"***\",\"***\"]}}},"
+        "\"mqtt\":{\"username\":\"***\",\"password_file\":\"/f\"},"
+        "\"profiles\":{\"8949001312170061988\":{\"username\":\"***\",\"init\":[\"AT+Y=***\"],"
+        "\"apn\":\"a\"}}}";
+    cJSON *json = cJSON_Parse(text);
+    char *printed;
+
+    (void)state;
+    assert_true(redact_config(json));
+    printed = cJSON_PrintUnformatted(json);
+    assert_string_equal(printed, hidden);
+    cJSON_free(printed);
+    cJSON_Delete(json);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(takes_out),
+        cmocka_unit_test(masks_without_end),
+        cmocka_unit_test(says_when_it_is_full),
+        cmocka_unit_test(hides_in_the_configuration),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
