@@ -187,7 +187,9 @@ class Engine:
         log = open(self.run_dir / "service.log", "w", encoding="utf-8")
         with log:
             self.service = subprocess.Popen(
-                ["podman", "system", "service", "--time=0", f"unix://{self.socket}"],
+                # It does not outlive a test that is killed; containers do, until the next run.
+                ["setpriv", "--pdeathsig=KILL", "podman", "system", "service", "--time=0",
+                 f"unix://{self.socket}"],
                 env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until("podman's socket", self.socket.exists)
         self.asking = threading.Thread(target=self.ask, daemon=True)
@@ -195,7 +197,7 @@ class Engine:
 
     def ask(self):
         while not self.stop_asking.wait(1):
-            with suppress(subprocess.TimeoutExpired): # on a busy machine: again, then
+            with suppress(subprocess.TimeoutExpired):  # a busy machine: again, then
                 ids = self.run("podman", "ps", "--quiet", "--filter", "health=starting", check=False)
                 for container in ids.stdout.split():
                     self.run("podman", "healthcheck", "run", container, check=False)
@@ -236,7 +238,8 @@ class Engine:
         for mount in (self.cache / "graph/overlay", *([] if self.netns_was_there else ["/run/netns"])):
             if os.path.ismount(mount):
                 self.run("umount", mount, check=False)
-        shutil.rmtree(self.run_dir, ignore_errors=True)
+        if clean:  # else the next run needs it, to find what stayed
+            shutil.rmtree(self.run_dir, ignore_errors=True)
         self.lock.close()
         return clean
 
