@@ -1,10 +1,13 @@
 #pragma once
 
+#include <stdint.h>
+
 #include "api/call.h"
 
 /* What each call answers. It never waits: what is not there yet comes back as something to wait
  * for. */
 
+struct broker;
 struct config;
 struct journal;
 struct operations;
@@ -15,11 +18,14 @@ struct state;
 /* All are kept. */
 struct routes {
     const struct config *config;
+    struct broker *broker;
     struct state *state;
     struct operations *operations;
     struct journal *journal;
     struct proofs *proofs;
     struct samples *samples;
+    /* When the process began: CLOCK_BOOTTIME. */
+    int64_t started_ms;
 };
 
 /* Begins, or goes on after what `call` waited for is there (or its time is over). `ret` is set in

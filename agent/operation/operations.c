@@ -663,9 +663,10 @@ struct error operations_cancel(struct operations *ops, const char *id, struct op
         e = error_make(ERROR_IN_AGENT, ERROR_NOT_FOUND, 0, "no such operation");
     } else if (op.state != OPERATION_CANCELED &&
                (op.sent || operation_has_ended(&op) || !find_active(ops, id))) {
-        e = error_make(ERROR_IN_AGENT, ERROR_TOO_LATE, 0, "it is %s",
-                       operation_has_ended(&op) ? operation_state_name(op.state)
-                                                : "under way on the card");
+        e = operation_has_ended(&op)
+                ? error_make(ERROR_IN_AGENT, ERROR_TOO_LATE, 0, "it has ended: %s",
+                             operation_state_name(op.state))
+                : error_make(ERROR_IN_AGENT, ERROR_TOO_LATE, 0, "it is under way on the card");
     } else {
         if (op.state != OPERATION_CANCELED) {
             life_finish(&op, OPERATION_CANCELED, NULL);
@@ -761,10 +762,11 @@ struct error operations_lock(struct operations *ops, const struct operation_lock
             *ret = lock;
     }
     end_silently(ops);
-    if (!e.code)
-        log_info("switching locked", LOG_STR("holder", lock.holder),
-                 LOG_NUM("ttl_s", request->ttl_s),
-                 LOG_STR("reason", lock.reason[0] ? lock.reason : NULL));
+    if (e.code)
+        return e;
+    log_info("switching locked", LOG_STR("holder", lock.holder), LOG_NUM("ttl_s", request->ttl_s),
+             LOG_STR("reason", lock.reason[0] ? lock.reason : NULL));
+    bus_publish(ops->bus, BUS_HEALTH, NULL);
     return e;
 }
 
@@ -781,8 +783,10 @@ struct error operations_unlock(struct operations *ops, const char *holder, bool 
     else
         e = change_lock(ops, NULL);
     end_silently(ops);
-    if (!e.code)
-        log_info("switching unlocked", LOG_STR("holder", held.holder));
+    if (e.code)
+        return e;
+    log_info("switching unlocked", LOG_STR("holder", held.holder));
+    bus_publish(ops->bus, BUS_HEALTH, NULL);
     return e;
 }
 
