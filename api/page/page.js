@@ -62,11 +62,11 @@ const agentNow = () => Date.now() + skew;
 
 function span(ms) {
   const s = Math.max(0, ms) / 1000;
-  if (s < 0.9995) return `${Math.round(s * 1000)} ms`;
-  if (s < 9.95) return `${s.toFixed(1)} s`;
-  if (s < 100) return `${Math.round(s)} s`;
+  if (s < 0.9995) return `${Math.round(s * 1000)}\u00a0ms`;
+  if (s < 9.95) return `${s.toFixed(1)}\u00a0s`;
+  if (s < 100) return `${Math.round(s)}\u00a0s`;
   const [big, small, names] = s < 3600 ? [s / 60, s % 60, ['min', 's']] : [s / 3600, (s % 3600) / 60, ['h', 'min']];
-  return `${Math.floor(big)} ${names[0]}${small >= 1 ? ` ${Math.floor(small)} ${names[1]}` : ''}`;
+  return `${Math.floor(big)}\u00a0${names[0]}${small >= 1 ? ` ${Math.floor(small)}\u00a0${names[1]}` : ''}`;
 }
 
 function clock(at, seconds) {
@@ -195,7 +195,7 @@ const known = { ...NOTHING, operations: new Map() };
 let hours = 6;
 
 const refOf = (profile) => profile.iccid || profile.aid;
-const nameOf = (profile) => profile.label || profile.nickname || profile.name || `…${refOf(profile).slice(-6)}`;
+const nameOf = (profile) => profile.label || profile.nickname || profile.name || `…\u2060${refOf(profile).slice(-6)}`;
 const nameOfRef = (ref) => nameOf((known.profiles || []).find((row) => row.iccid === ref || row.aid === ref) || { iccid: String(ref) });
 const targetOf = (op) => op.args.iccid || op.args.aid;
 const hasEnded = (op) => op.state !== 'accepted' && op.state !== 'running';
@@ -210,6 +210,9 @@ function turnOf(what) {
 }
 
 // --- calls ---
+
+/* Without the signs that turn the direction of writing: a name is not to turn the sentence around it. */
+const parse = (json) => JSON.parse(json.replace(/[\u202a-\u202e\u2066-\u2069]/g, ''));
 
 class Refusal extends Error {
   constructor(status, problem) {
@@ -230,7 +233,7 @@ async function ask(method, path, { headers, body, signal, token = store.lpmToken
   const at = Date.parse(response.headers.get('Date')) + 500 - Date.now();
   if (Math.abs(at - skew) > 1500) skew = at;
   if (response.ok) return response;
-  const problem = await response.json().catch(() => null);
+  const problem = await response.text().then(parse).catch(() => null);
   throw new Refusal(response.status, problem?.code ? problem : { code: `HTTP ${response.status}` });
 }
 
@@ -238,7 +241,7 @@ async function ask(method, path, { headers, body, signal, token = store.lpmToken
 async function call(method, path, more) {
   try {
     const response = await ask(method, path, more);
-    return { headers: response.headers, json: response.status === 204 ? null : await response.json() };
+    return { headers: response.headers, json: response.status === 204 ? null : parse(await response.text()) };
   } catch (e) {
     if (e.status === 401) openGate();
     throw e;
@@ -252,7 +255,10 @@ function takeOperation(op, live) {
   if (old?.rev > op.rev) return;
   known.operations.set(op.id, op);
   if (known.operations.size > KEEP_OPERATIONS) known.operations.delete(operations().pop().id);
-  if (live && old?.state !== op.state) say(`Switch to ${nameOfRef(targetOf(op))}: ${hasEnded(op) ? outcomeWords(op) : STATES[op.state][0]}`);
+  if (live && old?.state !== op.state) {
+    say(`Switch to ${nameOfRef(targetOf(op))}: ${hasEnded(op) ? outcomeWords(op) : STATES[op.state][0]}`);
+    if (hasEnded(op)) later(readProfiles); // when it was proven, what went wrong
+  }
   paint('operations', 'now', 'chart');
 }
 
@@ -358,11 +364,11 @@ const onEvent = {
 async function takeBlock(block) {
   const fields = {};
   for (const row of block.split('\n')) {
-    const [, name, value] = /^([a-z]+): ?(.*)$/.exec(row) || [];
+    const [, name, value] = /^([a-z]+): ?([^]*)$/.exec(row) || [];
     if (name) fields[name] = value;
   }
   if (fields.retry > 0) retryMs = Number(fields.retry);
-  if (fields.data && Object.hasOwn(onEvent, fields.event)) await onEvent[fields.event](JSON.parse(fields.data));
+  if (fields.data && Object.hasOwn(onEvent, fields.event)) await onEvent[fields.event](parse(fields.data));
   if (fields.id) lastId = fields.id;
 }
 
@@ -550,7 +556,7 @@ function signalFact(reading) {
   const more = [['rsrq_db', 'RSRQ'], ['sinr_db', 'SINR'], ['ecno_db', 'Ec/No']].filter(([field]) => field in reading.signal);
   return fact('Signal',
     el('span', { class: 'level', 'data-tone': level.tone, 'aria-hidden': 'true' }, [4, 3, 2, 1].map((i) => el('i', { class: i === 4 || level.rank <= i - 1 ? 'on' : '' }))),
-    `${level.words}, `, el('span', { title: level.name }, `${minus(level.dbm)} dBm`),
+    `${level.words}, `, el('span', { title: level.name }, `${minus(level.dbm)}\u00a0dBm`),
     div('small', more.map(([field, name]) => `${name} ${minus(reading.signal[field])} dB`).join(', ')));
 }
 
@@ -560,7 +566,7 @@ function dataWords({ addresses, attached }) {
 }
 
 function qualityWords({ loss_pct: loss, rtt_ms: rtt }) {
-  const parts = [loss !== undefined && `${+loss.toFixed(1)} % lost`, rtt !== undefined && `${Math.round(rtt)} ms there and back`];
+  const parts = [loss !== undefined && `${+loss.toFixed(1)} % lost`, rtt !== undefined && `${Math.round(rtt) || '< 1'} ms there and back`];
   return parts.filter(Boolean).join(', ') || 'not measured';
 }
 
@@ -590,7 +596,7 @@ function paintNow() {
 // --- signal over time ---
 
 /* Lines of readings in a row, runs of readings without service, where the profile changed. */
-function chartOf(samples) {
+function chartOf(samples, from) {
   const rows = samples.map((sample) => ({ at: Date.parse(sample.at), level: levelOf(sample), gone: sample.registration && !isRegistered(sample), iccid: sample.iccid }));
   const steps = rows.slice(1).map((row, i) => row.at - rows[i].at).sort((a, b) => a - b);
   const usual = steps[steps.length >> 1] || 60e3;
@@ -604,17 +610,26 @@ function chartOf(samples) {
     if (!row.level || row.gone) part = null;
     else if (part) part.push(row);
     else chart.lines.push(part = [row]);
-    if (row.gone && before?.gone && chart.gaps.at(-1).until === row.at) chart.gaps.at(-1).until = next;
-    else if (row.gone) chart.gaps.push({ at: row.at, until: next });
-    if (before?.iccid && row.iccid && before.iccid !== row.iccid) chart.marks.push({ at: row.at, words: nameOfRef(row.iccid) });
+    if (row.gone) chart.gaps.push({ at: row.at, until: next });
+    if (before?.iccid && row.iccid && before.iccid !== row.iccid) chart.marks.push({ at: row.at, name: nameOfRef(row.iccid) });
   });
+  for (const op of operations()) {
+    const until = Date.parse(op.ended_at);
+    if (op.result?.blackout_ms > 0 && until >= from) chart.gaps.push({ at: until - op.result.blackout_ms, until });
+  }
+  chart.gaps = chart.gaps.sort((a, b) => a.at - b.at).reduce((all, gap) => {
+    const last = all.at(-1);
+    if (last?.until >= gap.at) last.until = Math.max(last.until, gap.until);
+    else all.push(gap);
+    return all;
+  }, []);
   return chart;
 }
 
 /* What a switch tells is more exact than the reading after it; a failed one is worth a mark of its own. */
 function chartMarks(marks, from) {
   const told = operations().filter((op) => Date.parse(op.ended_at) >= from && (op.result?.changed || op.state === 'failed'))
-    .map((op) => ({ at: Date.parse(op.ended_at), failed: op.state === 'failed', words: `${nameOfRef(targetOf(op))}${op.state === 'failed' ? ' failed' : ''}` }));
+    .map((op) => ({ at: Date.parse(op.ended_at), failed: op.state === 'failed', name: nameOfRef(targetOf(op)) }));
   const seen = marks.filter((mark) => !told.some((other) => Math.abs(other.at - mark.at) < 180e3));
   return [...told, ...seen].sort((a, b) => a.at - b.at).slice(-12);
 }
@@ -624,9 +639,9 @@ function chartWords({ rows, gaps }, marks, from) {
   const dbms = levels.map((level) => level.dbm);
   const gone = gaps.reduce((sum, gap) => sum + gap.until - gap.at, 0);
   return [
-    levels.length && `Since ${clock(from)}: ${levels.at(-1).name} from ${minus(Math.min(...dbms))} to ${minus(Math.max(...dbms))} dBm, at last ${levels.at(-1).words}.`,
+    levels.length && `Since ${clock(from)}: ${levels.at(-1).name} ${minus(Math.min(...dbms))} to ${minus(Math.max(...dbms))} dBm, at last ${levels.at(-1).words}.`,
     gone ? `Without service for ${span(gone)}.` : 'Never seen without service.',
-    marks.length && `Switches: ${marks.map((mark) => `${clock(mark.at)} ${mark.words}`).join('; ')}.`,
+    marks.length && `Switches: ${marks.map((mark) => `${clock(mark.at)} ${mark.name}${mark.failed ? ' failed' : ''}`).join('; ')}.`,
   ].filter(Boolean).join(' ');
 }
 
@@ -655,14 +670,14 @@ function drawTimes(box, x, from, to) {
 function drawMarks(box, x, marks) {
   let last = -1e9;
   let row = 0;
-  return marks.flatMap(({ at, failed, words }) => {
+  return marks.flatMap(({ at, failed, name }) => {
     const left = x(at);
     const end = left > (box.left + box.right) / 2;
     const kind = failed ? ' bad' : '';
     row = left - last < 120 ? (row + 1) % 4 : 0;
     last = left;
     return [svg('line', { class: `mark${kind}`, x1: left, x2: left, y1: box.top, y2: box.bottom }),
-      svg('text', { class: `mark-text${kind}`, x: left + (end ? -5 : 5), y: box.top + 11 + row * 15, 'text-anchor': end ? 'end' : 'start' }, [...words].slice(0, 20).join(''))];
+      svg('text', { class: `mark-text${kind}`, x: left + (end ? -5 : 5), y: box.top + 11 + row * 15, 'text-anchor': end ? 'end' : 'start' }, `${[...name].slice(0, 18).join('')}${failed ? ' ✕' : ''}`)];
   });
 }
 
@@ -691,7 +706,7 @@ function paintChart() {
   /* As wide as what there is, ten minutes at least. */
   const from = Math.min(Date.parse(samples[0]?.at), to - 600e3);
   const width = Math.max(260, Math.round($('chart').clientWidth));
-  const chart = chartOf(samples);
+  const chart = chartOf(samples, from);
   const marks = chartMarks(chart.marks, from);
   const mark = JSON.stringify([width, hours, Math.floor(to / 20000), samples.length, samples.at(-1)?.at, marks]);
   if (mark === drawn) return;
