@@ -5,6 +5,7 @@
 // --- small tools ---
 
 const $ = (id) => document.getElementById(id);
+const put = (id, words) => { $(id).textContent = words; };
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /* Attributes that are functions become listeners; what is false, null or "" is left out. */
@@ -40,14 +41,13 @@ function keep(box, rows) {
   });
   nodes.forEach((node, i) => { node.dataset.row = rows[i].key; });
   if (nodes.length === box.children.length && nodes.every((node, i) => node === box.children[i])) return;
-  const at = box.contains(document.activeElement) && document.activeElement.dataset.key;
-  const row = at && document.activeElement.closest('[data-row]').dataset.row;
+  const at = document.activeElement;
+  const row = box.contains(at) && at.closest('[data-row]').dataset.row;
   box.replaceChildren(...nodes);
-  if (at) (byKey(at) || nodes.find((node) => node.dataset.row === row))?.focus();
+  if (row !== false) (byKey(at.dataset.key) || nodes.find((node) => node.dataset.row === row))?.focus();
 }
-const byKey = (key) => document.querySelector(`main [data-key="${CSS.escape(key)}"]`);
+const byKey = (key) => key && document.querySelector(`main [data-key="${CSS.escape(key)}"]`);
 
-/* Texts that change with the seconds. */
 let ticking = [];
 function tick(node, words) {
   node.textContent = words();
@@ -81,8 +81,8 @@ function when(iso, seconds) {
   return el('time', { datetime: iso, title: `${new Date(at).toISOString().replace(/[TZ]/g, ' ')}UTC` }, clock(at, seconds));
 }
 
-/* In groups of four for the eye; copied, it is one number. */
-const groups = (digits) => el('span', { class: 'mono groups', title: digits }, String(digits).match(/.{1,4}/g).map((part) => text('', part)));
+/* Copied, it is one number. */
+const groups = (digits) => el('span', { class: 'mono groups' }, String(digits).match(/.{1,4}/g).map((part) => text('', part)));
 
 const CODES = {
   'invalid-request': 'The agent did not understand the request.',
@@ -92,11 +92,11 @@ const CODES = {
   'profile-not-found': 'The card has no such profile any more.',
   'switch-in-progress': 'Another switch is under way.',
   'too-late': 'Too late: the card was told already, or it has ended.',
-  'precondition-failed': 'The profiles changed meanwhile. The plan is a new one: look at it again.',
+  'precondition-failed': 'The profiles changed meanwhile. Look at the new plan.',
   'key-reused': 'This had arrived before; the switch is in the list.',
   locked: 'Somebody holds the lock.',
   cooldown: 'Too many switches in a short time.',
-  'policy-forbids': 'A rule on the card (POL1) does not let it leave the profile in use.',
+  'policy-forbids': 'A rule on the card (POL1) keeps the profile in use.',
   'card-error': 'The card answered with an error.',
   'card-busy': 'The card stayed busy.',
   'card-absent': 'There is no card in the modem.',
@@ -104,15 +104,15 @@ const CODES = {
   'sim-locked': 'The SIM is locked.',
   'modem-absent': 'The modem is gone.',
   'queue-full': 'The agent has too much to do at the moment.',
-  'storage-full': 'The disk takes nothing, so no new switch is let in.',
+  'storage-full': 'The disk takes nothing, so nobody can switch.',
   'shutting-down': 'The agent is shutting down.',
   'modem-timeout': 'The modem did not answer in time.',
-  expired: 'It waited too long to begin, so nothing was done.',
+  expired: 'It waited too long; nothing was done.',
   'not-switched': 'The modem did not take up the new profile.',
   'not-registered': 'The new profile found no network in time.',
   'registration-denied': 'The network refused the new profile.',
-  'no-data': 'The new profile registered, but got no data connection.',
-  unreachable: 'The new profile got a connection, but nothing was reached over it.',
+  'no-data': 'The new profile registered, but got no data.',
+  unreachable: 'Nothing was reached over the new profile.',
   unconfirmed: 'Nobody gave the word in time.',
   overtaken: 'Somebody else switched meanwhile.',
   stranded: 'No profile works. The agent goes on trying.',
@@ -121,7 +121,6 @@ const CODES = {
 };
 const codeWords = (code) => CODES[code] || String(code);
 
-/* A refusal, or what stands in the way of a plan: who, until when, how long. */
 function problemWords({ code, holder, until, retry_after_s: wait }) {
   let words = codeWords(code);
   if (code === 'locked' && holder) words = `${holder} holds the lock${until ? ` until ${clock(Date.parse(until))}` : ''}.`;
@@ -163,13 +162,10 @@ const REGISTRATIONS = {
   idle: 'Not searching',
 };
 /* 3GPP TS 24.301, 9.9.3.9: those that field engineers meet. */
-const CAUSES = {
-  3: 'illegal subscriber', 6: 'illegal device', 7: 'no data service', 8: 'no service', 11: 'network not allowed', 12: 'area not allowed',
-  13: 'no roaming in this area', 14: 'no data service in this network', 15: 'no suitable cell here', 17: 'failure of the network', 22: 'congestion',
-};
+const CAUSES = { 8: 'no service', 11: 'network not allowed', 12: 'area not allowed', 13: 'no roaming in this area', 14: 'no data service in this network', 15: 'no suitable cell here', 22: 'congestion' };
 const CHANNELS = { rest: 'over REST', mqtt: 'over MQTT', steering: 'by a rule', agent: 'by the agent itself' };
 
-/* The level that tells most; from which dBm on it is excellent, good, fair, weak. */
+/* From which dBm on it is excellent, good, fair, weak. */
 const LEVELS = [
   ['rsrp_dbm', 'RSRP', [-80, -90, -100, -110]],
   ['rscp_dbm', 'RSCP', [-75, -85, -95, -105]],
@@ -214,13 +210,8 @@ function turnOf(what) {
 /* Without the signs that turn the direction of writing: a name is not to turn the sentence around it. */
 const parse = (json) => JSON.parse(json.replace(/[\u202a-\u202e\u2066-\u2069]/g, ''));
 
-class Refusal extends Error {
-  constructor(status, problem) {
-    super(problem.code);
-    Object.assign(this, { status, problem });
-  }
-}
-const why = (e) => (e instanceof Refusal ? problemWords(e.problem) : 'The agent does not answer.');
+/* What the agent refused has a `problem`; where nobody answered in time, there is none. */
+const why = ({ problem }) => (problem ? problemWords(problem) : 'The agent does not answer.');
 
 async function ask(method, path, { headers, body, signal, token = store.lpmToken } = {}) {
   const response = await fetch(path, {
@@ -234,10 +225,10 @@ async function ask(method, path, { headers, body, signal, token = store.lpmToken
   if (Math.abs(at - skew) > 1500) skew = at;
   if (response.ok) return response;
   const problem = await response.text().then(parse).catch(() => null);
-  throw new Refusal(response.status, problem?.code ? problem : { code: `HTTP ${response.status}` });
+  throw Object.assign(new Error(), { status: response.status, problem: problem?.code ? problem : { code: `HTTP ${response.status}` } });
 }
 
-/* {json, headers}; throws a Refusal, or something else where nobody answered in time. */
+/* -> {json, headers} */
 async function call(method, path, more) {
   try {
     const response = await ask(method, path, more);
@@ -306,8 +297,7 @@ async function readOperations(before) {
 
 /* What is refused (no modem, no list) comes as an event when it is there; what was lost is read again
  * with the next stream. */
-const later = (read) => read().catch((e) => { if (!(e instanceof Refusal)) lastId = ''; });
-/* Each by itself: without a modem there is no list, and still a history. Throws when nobody answers. */
+const later = (read) => read().catch((e) => { if (!e.problem) lastId = ''; });
 function readAll() {
   [readProfiles, readConnectivity, readLock, readOperations].forEach(later);
   return readInfo();
@@ -319,7 +309,7 @@ const SILENCE_MS = 40000; // a comment comes each 15 s
 const BLOCK_MAX = 1 << 20;
 let run = 0; // each start() ends what an earlier one began
 let lastId = '';
-let retryMs = 3000;
+const RETRY_MS = 3000;
 let wake = () => {};
 const line = { state: 'wait', heard: 0, again: 0, problem: null };
 
@@ -367,7 +357,6 @@ async function takeBlock(block) {
     const [, name, value] = /^([a-z]+): ?([^]*)$/.exec(row) || [];
     if (name) fields[name] = value;
   }
-  if (fields.retry > 0) retryMs = Number(fields.retry);
   if (fields.data && Object.hasOwn(onEvent, fields.event)) await onEvent[fields.event](parse(fields.data));
   if (fields.id) lastId = fields.id;
 }
@@ -412,7 +401,7 @@ async function follow(mine) {
     if (line.state === 'live') tries = 0;
     /* All places for live events taken: a look now and then is better than nothing. */
     if (error?.problem?.code === 'queue-full') await later(readAll);
-    const wait = 300 + Math.random() * Math.min(15000, retryMs * 2 ** Math.min(tries, 3));
+    const wait = 300 + Math.random() * Math.min(15000, RETRY_MS * 2 ** Math.min(tries, 3));
     line.again = Date.now() + wait;
     setLine('lost', error?.problem);
     await Promise.race([pause(wait), new Promise((now) => { wake = now; })]);
@@ -431,7 +420,7 @@ function start() {
 function openGate() {
   if (line.state === 'gate') return;
   run++;
-  $('gate-error').textContent = store.lpmToken ? codeWords('unauthorized') : '';
+  put('gate-error', store.lpmToken ? codeWords('unauthorized') : '');
   delete store.lpmToken;
   Object.assign(known, NOTHING);
   known.operations.clear();
@@ -445,7 +434,7 @@ function openGate() {
 async function tryToken(event) {
   event.preventDefault();
   const token = $('token').value.trim();
-  $('gate-error').textContent = '';
+  put('gate-error', '');
   try {
     await ask('GET', 'v1/info', { token });
     store.lpmToken = token;
@@ -454,7 +443,7 @@ async function tryToken(event) {
     $('main').focus();
     start();
   } catch (e) {
-    $('gate-error').textContent = /^[!-~]+$/.test(token) ? why(e) : codeWords('unauthorized');
+    put('gate-error', /^[!-~]+$/.test(token) ? why(e) : codeWords('unauthorized'));
   }
 }
 
@@ -465,9 +454,9 @@ function forget() {
 
 // --- telling ---
 
-/* For ears; what is said stands on the page as well. */
+/* For ears. */
 function say(words) {
-  $('say').textContent = words;
+  put('say', words);
 }
 
 let notice = null;
@@ -519,15 +508,14 @@ const buildBanner = (row) => el('div', { class: 'banner', 'data-tone': row.tone,
 function paintBanners() {
   const [words, tone] = { wait: ['Connecting'], live: ['Live', 'good'], lost: ['Not connected', 'bad'], gate: ['Token needed', 'warn'] }[line.state];
   const device = known.info?.agent.device_id || '';
-  $('link').textContent = words;
+  put('link', words);
   $('link').dataset.tone = tone;
   $('forget').hidden = !store.lpmToken;
-  $('device').textContent = device;
+  put('device', device);
   document.title = `${device && `${device} – `}lpm-agent`;
   keep($('banners'), line.state === 'gate' ? [] : bannersNow().map((row) => ({ key: row.key, mark: row, build: () => buildBanner(row) })));
 }
 
-/* What it comes to, in a few words. */
 function headline() {
   const { health, reading } = known;
   const op = operations().find((row) => !hasEnded(row));
@@ -540,7 +528,6 @@ function headline() {
   return reading.data.attached === undefined ? ['good', 'Registered'] : ['warn', 'Registered, but no data'];
 }
 
-/* Since when a profile is in use, where switches or readings tell. */
 function inUseSince(iccid) {
   const op = operations().find((row) => row.ended_at && row.result?.changed && row.result.now === iccid)?.ended_at;
   const other = known.samples.findLastIndex((sample) => sample.iccid && sample.iccid !== iccid);
@@ -555,7 +542,7 @@ function signalFact(reading) {
   if (!level) return fact('Signal', 'not known');
   const more = [['rsrq_db', 'RSRQ'], ['sinr_db', 'SINR'], ['ecno_db', 'Ec/No']].filter(([field]) => field in reading.signal);
   return fact('Signal',
-    el('span', { class: 'level', 'data-tone': level.tone, 'aria-hidden': 'true' }, [4, 3, 2, 1].map((i) => el('i', { class: i === 4 || level.rank <= i - 1 ? 'on' : '' }))),
+    el('span', { class: 'level', 'data-tone': level.tone }, [4, 3, 2, 1].map((i) => el('i', { class: i === 4 || level.rank <= i - 1 ? 'on' : '' }))),
     `${level.words}, `, el('span', { title: level.name }, `${minus(level.dbm)}\u00a0dBm`),
     div('small', more.map(([field, name]) => `${name} ${minus(reading.signal[field])} dB`).join(', ')));
 }
@@ -572,7 +559,7 @@ function qualityWords({ loss_pct: loss, rtt_ms: rtt }) {
 
 const buildFacts = (reading) => [el('dl', { class: 'facts' },
   fact('Registration', REGISTRATIONS[reading.registration] || 'not known',
-    reading.reject_cause && div('small', `cause ${reading.reject_cause}${CAUSES[reading.reject_cause] ? `: ${CAUSES[reading.reject_cause]}` : ''}`)),
+    reading.reject_cause && div('small', `cause ${reading.reject_cause} `, CAUSES[reading.reject_cause])),
   fact('Operator', reading.operator ? reading.operator.replace(/^(\d{3})/, '$1 ') : 'not known'),
   fact('Technology', reading.technology || 'not known'),
   signalFact(reading),
@@ -586,7 +573,7 @@ function paintNow() {
   const since = profile && inUseSince(profile.iccid);
   const stale = line.state === 'lost';
   const build = () => div('',
-    el('p', { class: 'headline', 'data-tone': stale ? '' : tone }, el('span', { class: 'dot', 'aria-hidden': 'true' }), stale ? `Last known: ${words}` : words),
+    el('p', { class: 'headline', 'data-tone': stale ? '' : tone }, text('dot'), stale ? `Last known: ${words}` : words),
     p('inuse', profile ? nameOf(profile) : known.profiles ? 'No profile is in use' : 'The profile in use is not known yet'),
     profile && p('small', profile.provider && `${profile.provider} · `, groups(refOf(profile)), since && [' · in use since ', when(since)]),
     known.reading && buildFacts(known.reading));
@@ -595,7 +582,6 @@ function paintNow() {
 
 // --- signal over time ---
 
-/* Lines of readings in a row, runs of readings without service, where the profile changed. */
 function chartOf(samples, from) {
   const rows = samples.map((sample) => ({ at: Date.parse(sample.at), level: levelOf(sample), gone: sample.registration && !isRegistered(sample), iccid: sample.iccid }));
   const steps = rows.slice(1).map((row, i) => row.at - rows[i].at).sort((a, b) => a - b);
@@ -712,7 +698,7 @@ function paintChart() {
   if (mark === drawn) return;
   drawn = mark;
   const words = samples.length ? chartWords(chart, marks, from) : '';
-  $('chart-words').textContent = words;
+  put('chart-words', words);
   $('chart').replaceChildren(words ? drawChart(width, chart, marks, from, to) : p('empty', `No readings in the last ${hours} h yet.`));
 }
 
@@ -735,13 +721,13 @@ const buildProfile = (profile) => el('li', { class: 'profile', tabindex: -1 },
     profile.proven_at && p('small', 'Proven ', when(profile.proven_at)),
     div('chips',
       profile.enabled && chip('in use', 'good'),
-      profile.fallback && chip('fallback', '', 'the profile that the card itself goes back to'),
+      profile.fallback && chip('fallback'),
       profile.last_error && chip(`last switch failed: ${profile.last_error.replace(/-/g, ' ')}`, 'bad', codeWords(profile.last_error)),
       (profile.warnings || []).map((warning) => chip(warning === 'luhn' ? 'check digit of the ICCID is wrong' : warning, 'warn')))),
   !profile.enabled && mayChange() && button(`switch:${refOf(profile)}`, () => openSwitch(profile), 'Switch', `Switch to ${nameOf(profile)}`));
 
 function paintProfiles() {
-  $('role').textContent = mayChange() ? '' : 'You are a viewer: nothing can be changed from here.';
+  put('role', mayChange() ? '' : 'You are a viewer: nothing can be changed from here.');
   keep($('profiles'), known.profiles?.length ? known.profiles.map((profile) => ({ key: refOf(profile), mark: [profile, mayChange()], build: () => buildProfile(profile) }))
     : [{ key: '', mark: !known.profiles, build: () => el('li', { class: 'empty' }, known.profiles ? 'The card has no profile.' : 'The card has not been read yet.') }]);
 }
@@ -749,9 +735,9 @@ function paintProfiles() {
 // --- switches ---
 
 function outcomeWords({ state, result, error, phase }) {
-  if (state === 'succeeded' && !result.changed) return 'It was in use already; nothing was done.';
+  if (state === 'succeeded' && !result.changed) return 'It was in use already.';
   if (state === 'succeeded') return `In use${VERIFIED[result.verified] ? ` and proven: ${VERIFIED[result.verified]}` : ''}.${result.blackout_ms === null ? '' : ` Without service for ${span(result.blackout_ms)}.`}`;
-  if (state === 'canceled') return 'Canceled before the card was told; nothing was done.';
+  if (state === 'canceled') return 'Canceled before the card was told.';
   const words = error ? problemWords(error) : '';
   if (state !== 'failed' || !result?.now) return words;
   const where = phase === 'enabling' ? 'Still' : result.now === result.from ? 'Back' : 'Now';
@@ -762,10 +748,10 @@ function outcomeWords({ state, result, error, phase }) {
 const phaseBegan = (op) => Date.parse(op.started_at || op.created_at) + op.phases.reduce((sum, row) => sum + row.ms, 0);
 
 function buildPhases(op) {
-  const row = (phase, kind, time) => el('li', { class: phase === 'rolling-back' ? `${kind} back` : kind, 'data-phase': phase, title: phase },
-    kind && el('span', { class: 'dot', 'aria-hidden': 'true' }), PHASES[phase] || phase, ' ', time);
+  const row = (phase, kind, time) => el('li', { class: kind, 'data-tone': kind ? 'busy' : phase === 'rolling-back' && 'warn', 'data-phase': phase, title: phase },
+    kind && text('dot'), PHASES[phase] || phase, ' ', time);
   const rows = op.phases.map(({ phase, ms }) => row(phase, '', span(ms)));
-  if (!hasEnded(op) && op.phase) rows.push(row(op.phase, 'going', tick(text(''), () => span(Math.floor((agentNow() - phaseBegan(op)) / 1000) * 1000))));
+  if (!hasEnded(op) && op.phase) rows.push(row(op.phase, 'chip going', tick(text(''), () => span(Math.floor((agentNow() - phaseBegan(op)) / 1000) * 1000))));
   return rows.length > 0 && el('ul', { class: 'phases', 'aria-label': 'Phases' }, rows);
 }
 
@@ -824,8 +810,8 @@ function openSwitch(profile) {
   const key = `page-${[...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
   asked = { ref: refOf(profile), key, turn: 0 };
   $('switch-form').reset();
-  $('switch-title').textContent = `Switch to ${nameOf(profile)}`;
-  $('switch-error').textContent = '';
+  put('switch-title', `Switch to ${nameOf(profile)}`);
+  put('switch-error', '');
   $('plan').replaceChildren(p('small', 'Asking for the plan …'));
   showForce();
   show('switch');
@@ -875,11 +861,8 @@ function showForce() {
   const hard = ['switch-in-progress', 'storage-full'];
   $('force-row').hidden = !stops || plan.obstacles.some((row) => hard.includes(row.code)) || !plan.obstacles.some((row) => row.forcible);
   if ($('force-row').hidden) $('force').checked = false;
-  $('force-words').textContent = plan?.obstacles?.some((row) => row.code === 'locked')
-    ? 'Somebody asked that nobody switches, maybe because they work at the antenna. Ask them first. The agent notes that you forced it.'
-    : 'The limit protects the card and the networks from too many switches. The agent notes that you forced it.';
   $('switch-go').disabled = sending || !plan?.changes || (stops && !$('force').checked);
-  $('switch-go').textContent = sending ? 'Asking …' : 'Switch now';
+  put('switch-go', sending ? 'Asking …' : 'Switch now');
 }
 
 async function sendEnable(mine, body) {
@@ -888,8 +871,8 @@ async function sendEnable(mine, body) {
     try {
       return (await call('POST', `v1/profiles/${mine.ref}/enable`, { headers, body, signal: AbortSignal.timeout(15000) })).json;
     } catch (e) {
-      if (e instanceof Refusal || tries === 3) throw e;
-      if (asked === mine) $('switch-error').textContent = 'No answer yet; asking again. This never switches twice.';
+      if (e.problem || tries === 3) throw e;
+      if (asked === mine) put('switch-error', 'No answer yet; asking again. This never switches twice.');
       await pause(1000 * 2 ** tries);
     }
   }
@@ -902,7 +885,7 @@ async function submitSwitch(event) {
   const confirm = Number($('confirm').value);
   if (mine.sending) return;
   mine.sending = true;
-  $('switch-error').textContent = '';
+  put('switch-error', '');
   showForce();
   try {
     const op = await sendEnable(mine, { ...(reason && { reason }), ...(confirm && { confirm_s: confirm }), ...($('force').checked && { force: true }) });
@@ -911,7 +894,7 @@ async function submitSwitch(event) {
     if (asked === mine) $('switch').close();
     document.querySelector(`[data-id="${CSS.escape(op.id)}"]`).focus();
   } catch (e) {
-    if (asked === mine) $('switch-error').textContent = why(e);
+    if (asked === mine) put('switch-error', why(e));
     else note(why(e));
   }
   mine.sending = false;
@@ -937,7 +920,7 @@ function paintLock() {
 
 function openTake() {
   $('take-form').reset();
-  $('take-error').textContent = '';
+  put('take-error', '');
   $('holder').value = store.lpmHolder || '';
   show('take');
 }
@@ -960,7 +943,7 @@ async function submitTake(event) {
     changeLock(json, 'You hold the lock.');
     $('take').close();
   } catch (e) {
-    $('take-error').textContent = why(e);
+    put('take-error', why(e));
   }
 }
 
@@ -1006,18 +989,14 @@ for (const dialog of document.querySelectorAll('dialog')) {
   dialog.addEventListener('close', () => {
     if (dialog.id === 'switch') asked = null;
     /* What opened it may have been painted anew. */
-    if (document.activeElement === document.body) (byKey(opener || '') || $('main')).focus();
+    if (document.activeElement === document.body) (byKey(opener) || $('main')).focus();
   });
 }
-$('gate-form').addEventListener('submit', tryToken);
-$('forget').addEventListener('click', forget);
-$('switch-form').addEventListener('submit', submitSwitch);
-$('take-form').addEventListener('submit', submitTake);
-$('force').addEventListener('change', showForce);
-$('older').addEventListener('click', showOlder);
-$('ranges').addEventListener('click', chooseHours);
+for (const [id, kind, act] of [
+  ['gate-form', 'submit', tryToken], ['forget', 'click', forget], ['switch-form', 'submit', submitSwitch], ['take-form', 'submit', submitTake],
+  ['force', 'change', showForce], ['older', 'click', showOlder], ['ranges', 'click', chooseHours],
+]) $(id).addEventListener(kind, act);
 new ResizeObserver(() => paint('chart')).observe($('chart'));
-addEventListener('online', () => wake());
 document.addEventListener('visibilitychange', () => !document.hidden && wake());
 setInterval(() => {
   ticking = ticking.filter(({ node }) => node.isConnected);
