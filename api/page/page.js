@@ -751,7 +751,7 @@ function buildPhases(op) {
   const row = (phase, kind, time) => el('li', { class: kind, 'data-tone': kind ? 'busy' : phase === 'rolling-back' && 'warn', 'data-phase': phase, title: phase },
     kind && text('dot'), PHASES[phase] || phase, ' ', time);
   const rows = op.phases.map(({ phase, ms }) => row(phase, '', span(ms)));
-  if (!hasEnded(op) && op.phase) rows.push(row(op.phase, 'chip going', tick(text(''), () => span(Math.floor((agentNow() - phaseBegan(op)) / 1000) * 1000))));
+  if (!hasEnded(op) && op.phase) rows.push(row(op.phase, 'chip going', tick(text(''), () => span(Math.max(1, Math.floor((agentNow() - phaseBegan(op)) / 1000)) * 1000))));
   return rows.length > 0 && el('ul', { class: 'phases', 'aria-label': 'Phases' }, rows);
 }
 
