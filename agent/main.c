@@ -14,8 +14,10 @@
 #include "agent/base/log.h"
 #include "agent/operation/journal.h"
 #include "agent/operation/operations.h"
+#include "agent/operation/tally.h"
 #include "agent/state/broker.h"
 #include "agent/state/bus.h"
+#include "agent/state/metrics.h"
 #include "agent/state/reads.h"
 #include "agent/state/samples.h"
 #include "agent/state/snapshot.h"
@@ -61,6 +63,7 @@ struct agent {
     struct reads *reads;
     struct samples *samples;
     struct broker *broker;
+    struct metrics *metrics;
     struct journal *journal;
     struct operations *operations;
     struct worker *worker;
@@ -201,7 +204,8 @@ static bool build_doors(struct agent *agent)
                                    .broker = agent->broker,
                                    .bus = agent->bus,
                                    .reads = agent->reads,
-                                   .samples = agent->samples };
+                                   .samples = agent->samples,
+                                   .metrics = agent->metrics };
     const struct mqtt_parts mqtt = { .config = agent->config,
                                      .state = agent->state,
                                      .operations = agent->operations,
@@ -209,7 +213,8 @@ static bool build_doors(struct agent *agent)
                                      .broker = agent->broker,
                                      .bus = agent->bus,
                                      .reads = agent->reads,
-                                     .samples = agent->samples };
+                                     .samples = agent->samples,
+                                     .metrics = agent->metrics };
 
     agent->api = api_new(&api);
     if (agent->config->mqtt.uri)
@@ -226,7 +231,8 @@ static bool build_worker(struct agent *agent)
                                         .journal = agent->journal,
                                         .broker = agent->broker,
                                         .bus = agent->bus,
-                                        .samples = agent->samples };
+                                        .samples = agent->samples,
+                                        .metrics = agent->metrics };
 
     agent->worker = worker_new(&parts);
     return agent->worker != NULL;
@@ -240,10 +246,12 @@ static bool build(struct agent *agent)
     agent->reads = reads_new();
     agent->samples = samples_new();
     agent->broker = broker_new();
+    agent->metrics = metrics_new();
     agent->journal = journal_new(agent->config->state_dir);
     if (!agent->bus || !agent->state || !agent->reads || !agent->samples || !agent->broker ||
-        !agent->journal)
+        !agent->metrics || !agent->journal)
         return false;
+    tally_listen(agent->metrics, agent->bus);
     agent->operations = operations_new(agent->bus, agent->state, agent->journal);
     return agent->operations && build_worker(agent) && build_doors(agent);
 }
@@ -267,6 +275,7 @@ static void destroy(struct agent *agent)
     worker_free(agent->worker);
     operations_free(agent->operations);
     journal_free(agent->journal);
+    metrics_free(agent->metrics);
     broker_free(agent->broker);
     samples_free(agent->samples);
     reads_free(agent->reads);

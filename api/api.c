@@ -67,6 +67,8 @@ struct api *api_new(const struct api_parts *parts)
                              .operations = parts->operations,
                              .journal = parts->journal,
                              .samples = parts->samples,
+                             .reads = parts->reads,
+                             .metrics = parts->metrics,
                              .started_ms = clock_now_ms() };
     struct api *api = calloc(1, sizeof *api);
 

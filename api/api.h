@@ -8,6 +8,7 @@ struct broker;
 struct bus;
 struct config;
 struct journal;
+struct metrics;
 struct operations;
 struct state;
 struct reads;
@@ -23,6 +24,7 @@ struct api_parts {
     struct bus *bus;
     struct reads *reads;
     struct samples *samples;
+    struct metrics *metrics; /* may be NULL */
 };
 
 /* Keeps all of them; listens on the bus (so before the first thread). NULL: no memory. */

@@ -18,6 +18,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/operation/operations.h"
+#include "agent/state/metrics.h"
 #include "agent/state/reads.h"
 #include "api/body.h"
 #include "api/events.h"
@@ -162,12 +163,14 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         if (connection->next)
             connection->next->before = connection;
         door->http->connections = connection;
+        metrics_add_open(door->http->routes.metrics, METRICS_CONNECTIONS, +1);
         allow(connection, HTTP_REQUEST_MS);
     } else if (connection) {
         if (connection->next)
             connection->next->before = connection->before;
         *(connection->before ? &connection->before->next : &door->http->connections) =
             connection->next;
+        metrics_add_open(door->http->routes.metrics, METRICS_CONNECTIONS, -1);
         free(connection);
         *context = NULL;
     }
@@ -339,6 +342,7 @@ static void end_stream(struct http *http, struct connection *connection)
         return;
     connection->stream = NULL;
     connection->door->stream_count--;
+    metrics_add_open(http->routes.metrics, METRICS_LISTENERS, -1);
     if (stream->next)
         stream->next->before = stream->before;
     *(stream->before ? &stream->before->next : &http->streams) = stream->next;
@@ -363,6 +367,7 @@ static struct stream *begin_stream(struct http *http, struct request *request)
     http->streams = stream;
     connection->stream = stream;
     connection->door->stream_count++;
+    metrics_add_open(http->routes.metrics, METRICS_LISTENERS, +1);
     return stream;
 }
 
@@ -446,14 +451,17 @@ static enum MHD_Result answer(struct door *door, struct request *request)
 
     for (;;) {
         routes_answer(&http->routes, &request->call, &ready);
-        if (ready.kind == ANSWER_LISTENS && listen_to_events(door, request, &ready))
+        if (ready.kind == ANSWER_LISTENS && listen_to_events(door, request, &ready)) {
+            metrics_count_http(http->routes.metrics, request->call.match.route, 200);
             return request_stream(request, feed, connection_of(request->connection)->stream);
+        }
         if (ready.kind == ANSWER_READY)
             break;
         if (ready.kind == ANSWER_WAITS_FOR_READ ? wait_for_read(http, request, ready.wants)
                                                 : wait_for_end(http, request))
             return MHD_YES;
     }
+    metrics_count_http(http->routes.metrics, request->call.match.route, ready.status);
     allow(connection_of(request->connection), HTTP_ANSWER_MS);
     return request_answer(request, &ready);
 }

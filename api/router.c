@@ -252,3 +252,22 @@ const char *router_query(const struct route_match *match, const char *name)
             return match->query[i].value;
     return NULL;
 }
+
+const char *router_name(enum route route, char ret_path[ROUTER_NAME_OF_MAX + 1])
+{
+    if (route == ROUTE_NONE) {
+        (void)snprintf(ret_path, ROUTER_NAME_OF_MAX + 1, "unmatched");
+        return "";
+    }
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        size_t n = 0;
+
+        if (rows[i].route != route)
+            continue;
+        for (size_t k = 0; rows[i].segments[k] && n <= ROUTER_NAME_OF_MAX; k++)
+            n += (size_t)snprintf(ret_path + n, ROUTER_NAME_OF_MAX + 1 - n, "/%s",
+                                  rows[i].segments[k]);
+        return rows[i].method ? rows[i].method : "GET";
+    }
+    return NULL;
+}

@@ -10,6 +10,7 @@
 #include "agent/operation/plan_gather.h"
 #include "agent/operation/proofs.h"
 #include "agent/state/etag.h"
+#include "agent/state/metrics.h"
 #include "agent/state/reads.h"
 #include "agent/state/render.h"
 #include "agent/state/samples.h"
@@ -17,6 +18,7 @@
 #include "api/body.h"
 #include "api/health.h"
 #include "api/lock_routes.h"
+#include "api/metrics_routes.h"
 #include "api/page_routes.h"
 #include "config/config.h"
 
@@ -299,18 +301,6 @@ static void get_events(const struct routes *routes, const struct snapshot *now, 
     *ret = (struct answer){ .kind = ANSWER_LISTENS };
 }
 
-static void get_metrics(const struct routes *routes, const struct snapshot *now, struct call *call,
-                        struct answer *ret)
-{
-    (void)routes;
-    (void)now;
-    answer_text(ret, 200, call->match.media,
-                strdup("# HELP lpm_build_info The version that runs.\n"
-                       "# TYPE lpm_build_info gauge\n"
-                       "lpm_build_info{version=\"" LPM_VERSION "\"} 1\n"));
-    answer_add_header(ret, "Cache-Control", "no-store");
-}
-
 /* --- operations --- */
 
 static void answer_operation(struct answer *ret, const struct operation *op, unsigned status)
@@ -518,6 +508,8 @@ static void admit(const struct routes *routes, struct call *call,
 
     if (operations_admit(routes->operations, request, call->headers[HEADER_IF_MATCH], &op,
                          &problem) == ADMISSION_REFUSED) {
+        /* It leaves no operation, so nobody else counts it. */
+        metrics_count_end(routes->metrics, CHANNEL_REST, OPERATION_REJECTED, problem.error.code);
         answer_problem(ret, &problem);
         return;
     }
@@ -587,7 +579,7 @@ static const handler handlers[] = {
     [ROUTE_INFO] = get_info,
     [ROUTE_EVENTS] = get_events,
     [ROUTE_OPENAPI] = page_routes_get,
-    [ROUTE_METRICS] = get_metrics,
+    [ROUTE_METRICS] = metrics_routes_get,
     [ROUTE_PAGE] = page_routes_get,
     [ROUTE_PAGE_CSS] = page_routes_get,
     [ROUTE_PAGE_JS] = page_routes_get,

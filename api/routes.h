@@ -10,8 +10,10 @@
 struct broker;
 struct config;
 struct journal;
+struct metrics;
 struct operations;
 struct proofs;
+struct reads;
 struct samples;
 struct state;
 
@@ -24,6 +26,8 @@ struct routes {
     struct journal *journal;
     struct proofs *proofs;
     struct samples *samples;
+    struct reads *reads;
+    struct metrics *metrics; /* may be NULL */
     /* When the process began: CLOCK_BOOTTIME. */
     int64_t started_ms;
 };

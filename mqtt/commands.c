@@ -11,6 +11,7 @@
 #include "agent/operation/operations.h"
 #include "agent/operation/plan_gather.h"
 #include "agent/operation/proofs.h"
+#include "agent/state/metrics.h"
 #include "agent/state/reads.h"
 #include "agent/state/snapshot.h"
 #include "config/config.h"
@@ -59,6 +60,7 @@ struct commands {
     struct operations *operations;
     struct journal *journal;
     struct reads *reads;
+    struct metrics *metrics;
     struct post *post;
     struct proofs *proofs;
     atomic_bool has_probes; /* as of the last reload */
@@ -82,6 +84,7 @@ struct commands *commands_new(const struct mqtt_parts *parts, const char *base, 
     c->operations = parts->operations;
     c->journal = parts->journal;
     c->reads = parts->reads;
+    c->metrics = parts->metrics;
     c->post = post;
     c->proofs = proofs;
     for (size_t i = 0; i < ARRAY_LEN(c->asks); i++)
@@ -298,10 +301,13 @@ static void enable(struct commands *c, const struct topics_command *t,
     if (e.code)
         refuse_error(c, t, r, e);
     else if (operations_admit(c->operations, &request, NULL, &op, &problem) == ADMISSION_REFUSED &&
-             op.rev == 0)
-        refuse(c, t, r, &problem); /* key-reused, storage-full, shutting-down */
-    else
+             op.rev == 0) {
+        /* key-reused, storage-full, shutting-down: it leaves no operation, so nobody else counts it. */
+        metrics_count_end(c->metrics, CHANNEL_MQTT, OPERATION_REJECTED, problem.error.code);
+        refuse(c, t, r, &problem);
+    } else {
         promise_end(c, &op, r);
+    }
 }
 
 static bool find_operation(struct commands *c, const char *id, struct operation *ret)

@@ -15,6 +15,7 @@
 #include "agent/operation/proofs.h"
 #include "agent/state/broker.h"
 #include "agent/state/bus.h"
+#include "agent/state/metrics.h"
 #include "agent/state/snapshot.h"
 #include "config/config.h"
 #include "mqtt/backoff.h"
@@ -26,6 +27,7 @@
 #include "mqtt/scribe.h"
 #include "mqtt/sender.h"
 #include "mqtt/session.h"
+#include "mqtt/tap.h"
 #include "mqtt/telemetry.h"
 #include "mqtt/tell.h"
 #include "mqtt/topics.h"
@@ -62,6 +64,7 @@ struct mqtt {
     struct operations *operations;
     struct bus *bus;
     struct broker *broker;
+    struct metrics *metrics;
     char base[TOPICS_MAX];
     struct post *post;
     struct proofs *proofs; /* its reader is the link's thread */
@@ -203,7 +206,10 @@ static void send_letters(void *ctx, struct letters *letters)
 
 static void on_message(void *ctx, const struct link_message *message)
 {
-    commands_take(((struct mqtt *)ctx)->commands, message);
+    struct mqtt *mqtt = ctx;
+
+    metrics_count(mqtt->metrics, METRICS_MQTT_RECEIVED);
+    commands_take(mqtt->commands, message);
 }
 
 static void on_link_news(void *ctx)
@@ -290,6 +296,8 @@ static void drop_link(struct mqtt *mqtt)
     pthread_mutex_unlock(&mqtt->lock);
     if (was_accepted)
         broker_lost(mqtt->broker);
+    if (was_accepted && !mqtt->stopping)
+        metrics_count(mqtt->metrics, METRICS_MQTT_LOSSES);
 }
 
 /* The handle is given up, and the next try is due after the wait that `verdict` asks for. */
@@ -353,6 +361,7 @@ static void begin_connect(struct mqtt *mqtt)
     struct error e = error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, 0, "no memory");
 
     note_profile(mqtt);
+    metrics_count(mqtt->metrics, METRICS_MQTT_ATTEMPTS);
     if (will)
         e = link_connect(mqtt->link, version_of(mqtt), will);
     free(will);
@@ -414,6 +423,7 @@ static void on_connected(struct mqtt *mqtt, const struct link_news *news)
     struct error e;
     int error;
 
+    metrics_count(mqtt->metrics, METRICS_MQTT_CONNECTS);
     mqtt->limits = news->limits;
     mqtt->spoke_5 = mqtt->spoke_5 || version_of(mqtt) == LINK_MQTT_5;
     /* Said here and not once it is online: the connection may not come to that, and the next one
@@ -491,10 +501,27 @@ static bool tries_older(struct mqtt *mqtt, const struct link_news *news)
            mqtt->config->mqtt.version == CONFIG_MQTT_AUTO && is_older(mqtt, news);
 }
 
+static void count_fault(struct mqtt *mqtt)
+{
+    static const enum metrics_counter counters[] = {
+        [INTAKE_TOO_LARGE] = METRICS_INTAKE_TOO_LARGE,
+        [INTAKE_UNEXPECTED] = METRICS_INTAKE_UNEXPECTED,
+        [INTAKE_MALFORMED] = METRICS_INTAKE_MALFORMED,
+        [INTAKE_NO_MEMORY] = METRICS_INTAKE_NO_MEMORY,
+    };
+    enum intake_fault fault = tap_fault();
+
+    if (fault)
+        metrics_count(mqtt->metrics, counters[fault]);
+}
+
 static void take_failure(struct mqtt *mqtt, const struct link_news *news)
 {
-    if (news->refused)
+    count_fault(mqtt);
+    if (news->refused) {
+        metrics_count(mqtt->metrics, METRICS_MQTT_REFUSALS);
         broker_refused(mqtt->broker, mqtt->attempt_ms, clock_now_ms());
+    }
     if (mqtt->step == STEP_CLOSING)
         on_closed(mqtt);
     else if (tries_older(mqtt, news))
@@ -510,8 +537,12 @@ static void take_news(struct mqtt *mqtt)
     struct link_news news;
 
     link_take_news(mqtt->link, &news);
-    for (size_t i = 0; i < news.ack_count; i++)
+    for (size_t i = 0; i < news.ack_count; i++) {
+        /* From 0x80 on it is a refusal. */
+        if (news.acks[i].reason >= 0 && news.acks[i].reason < 0x80)
+            metrics_count(mqtt->metrics, METRICS_MQTT_SENT);
         sender_take_ack(&mqtt->sender, &news.acks[i]);
+    }
     if (news.failed)
         take_failure(mqtt, &news);
     else if (news.closed && mqtt->step == STEP_CLOSING)
@@ -660,6 +691,21 @@ static void tell_worker_of_switching(struct mqtt *mqtt)
         broker_told_switching(mqtt->broker, clock_now_ms());
 }
 
+static void put_outbox(struct mqtt *mqtt)
+{
+    const struct outbox_counts counts = post_counts(mqtt->post);
+    const struct metrics_outbox outbox = {
+        .rows = counts.rows,
+        .bytes = counts.bytes,
+        .in_flight = counts.in_flight,
+        .oldest_ms = counts.oldest_ms,
+        .dropped = (uint64_t)counts.dropped,
+        .set_aside = (uint64_t)counts.set_aside,
+    };
+
+    metrics_set_outbox(mqtt->metrics, &outbox);
+}
+
 static void *run(void *ctx)
 {
     struct mqtt *mqtt = ctx;
@@ -679,6 +725,7 @@ static void *run(void *ctx)
         run_step(mqtt);
         tell_worker_of_switching(mqtt);
         post_tidy(mqtt->post);
+        put_outbox(mqtt);
     }
     drop_link(mqtt);
     post_tidy(mqtt->post);
@@ -746,6 +793,7 @@ struct mqtt *mqtt_new(const struct mqtt_parts *parts)
     mqtt->operations = parts->operations;
     mqtt->bus = parts->bus;
     mqtt->broker = parts->broker;
+    mqtt->metrics = parts->metrics;
     mqtt->backoff = backoff_make((int64_t)config->mqtt.reconnect_min_s * 1000,
                                  (int64_t)config->mqtt.reconnect_max_s * 1000);
     pthread_mutex_init(&mqtt->lock, NULL);

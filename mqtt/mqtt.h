@@ -10,6 +10,7 @@ struct broker;
 struct bus;
 struct config;
 struct journal;
+struct metrics;
 struct operations;
 struct samples;
 struct state;
@@ -25,6 +26,7 @@ struct mqtt_parts {
     struct journal *journal;
     struct broker *broker;
     struct samples *samples;
+    struct metrics *metrics; /* may be NULL */
 };
 
 /* Keeps all of them; listens on the bus and is the scribe of the operations (so before the first

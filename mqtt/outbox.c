@@ -594,5 +594,12 @@ void outbox_withdraw(struct outbox *outbox, const char *topic)
 
 struct outbox_counts outbox_counts(const struct outbox *outbox)
 {
-    return outbox->counts;
+    struct outbox_counts counts = outbox->counts;
+    const struct outbox_row *first = outbox->first, *other = outbox->telemetry;
+
+    /* Telemetry lies behind the others, each in the order of its coming. */
+    counts.oldest_ms = first ? first->message.came_ms : 0;
+    if (other && other->message.came_ms < counts.oldest_ms)
+        counts.oldest_ms = other->message.came_ms;
+    return counts;
 }

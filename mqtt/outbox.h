@@ -65,6 +65,8 @@ struct outbox_message {
     size_t correlation_len;
     /* Its number on disk; 0: it is not there. */
     int64_t letter;
+    /* When it was put, CLOCK_BOOTTIME; 0: not said. */
+    int64_t came_ms;
 };
 
 struct outbox_row {
@@ -87,6 +89,8 @@ struct outbox_counts {
     size_t rows, bytes, in_flight;
     /* Of them, those that go before all others. */
     size_t urgent;
+    /* When the oldest of them came; 0: there is none. */
+    int64_t oldest_ms;
     /* Dropped over the cap; set aside since the broker does not take them. */
     int64_t dropped, set_aside;
 };

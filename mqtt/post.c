@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/macros.h"
 #include "agent/operation/journal.h"
@@ -33,6 +34,7 @@ static struct outbox_message message_of(const struct letter *letter)
         .operation = letter->operation[0] ? letter->operation : NULL,
         .rev = letter->rev,
         .letter = letter->number,
+        .came_ms = clock_now_ms(),
     };
 }
 
@@ -132,6 +134,7 @@ void post_say(struct post *post, const struct outbox_message *message, char *pay
     struct outbox_message whole = *message;
 
     whole.payload = payload;
+    whole.came_ms = clock_now_ms();
     put(post, &whole);
     free(payload);
 }

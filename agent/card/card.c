@@ -97,6 +97,11 @@ const char *card_interface_name(const struct card *card)
     }
 }
 
+void card_get_traffic(const struct card *card, struct traffic *ret)
+{
+    memcpy(ret->answers, card->answers, sizeof ret->answers);
+}
+
 void card_forget_channels(struct card *card)
 {
     for (size_t i = 0; i < card->options.transport_count; i++) {
@@ -109,10 +114,14 @@ void card_forget_channels(struct card *card)
 void card_forget_all(struct card *card)
 {
     const struct card_options options = card->options;
+    uint64_t answers[TRAFFIC_ANSWERS];
 
+    memcpy(answers, card->answers, sizeof answers);
     *card = (struct card){ .options = options };
+    memcpy(card->answers, answers, sizeof answers);
     for (size_t i = 0; i < options.transport_count; i++)
         card->ways[i] = (struct channel_way){ .transport = options.transports[i],
+                                              .answers = card->answers,
                                               .changed = tell_channels,
                                               .ctx = card };
 }

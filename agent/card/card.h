@@ -7,6 +7,7 @@
 #include "agent/base/eid.h"
 #include "agent/base/error.h"
 #include "agent/base/profile.h"
+#include "agent/base/traffic.h"
 #include "agent/base/transport.h"
 
 /* Jobs on the card: one job is open, select, exchange, close, on a transport that is given to it.
@@ -44,6 +45,9 @@ void card_free(struct card *card);
 /* "csim"/"cgla" and "lpm"/"es10c"; "" until known. */
 const char *card_transport_name(const struct card *card);
 const char *card_interface_name(const struct card *card);
+
+/* Sets the card's answers. */
+void card_get_traffic(const struct card *card, struct traffic *ret);
 
 /* The modem or the card was reset: channels on record are gone, transport and interface stay. */
 void card_forget_channels(struct card *card);

@@ -1,5 +1,6 @@
 #include "agent/card/channel.h"
 
+#include "agent/base/traffic.h"
 #include "agent/card/status_word.h"
 
 enum {
@@ -42,6 +43,29 @@ static void leave(struct channel *ch, bool closed)
     ch->lost = ch->lost || !(closed || ch->restarts != ch->way->transport->restarts);
 }
 
+static enum traffic_answer answer_of(const struct error *e, uint16_t sw)
+{
+    static const enum traffic_answer answers[] = {
+        [STATUS_WORD_OTHER] = TRAFFIC_ANSWER_OTHER,
+        [STATUS_WORD_DONE] = TRAFFIC_ANSWER_DONE,
+        [STATUS_WORD_MORE] = TRAFFIC_ANSWER_MORE,
+        [STATUS_WORD_WRONG_LE] = TRAFFIC_ANSWER_WRONG_LE,
+        [STATUS_WORD_BUSY] = TRAFFIC_ANSWER_BUSY,
+        [STATUS_WORD_CHANNEL_GONE] = TRAFFIC_ANSWER_CHANNEL_GONE,
+        [STATUS_WORD_NO_CHANNEL] = TRAFFIC_ANSWER_NO_CHANNEL,
+        [STATUS_WORD_ABSENT] = TRAFFIC_ANSWER_ABSENT,
+        [STATUS_WORD_NO_PROFILE] = TRAFFIC_ANSWER_NO_PROFILE,
+        [STATUS_WORD_POLICY] = TRAFFIC_ANSWER_POLICY,
+        [STATUS_WORD_CONDITIONS] = TRAFFIC_ANSWER_CONDITIONS,
+        [STATUS_WORD_WRONG_LENGTH] = TRAFFIC_ANSWER_WRONG_LENGTH,
+        [STATUS_WORD_NOT_UNDERSTOOD] = TRAFFIC_ANSWER_NOT_UNDERSTOOD,
+        [STATUS_WORD_CHECKED] = TRAFFIC_ANSWER_CHECKED,
+        [STATUS_WORD_FAILED] = TRAFFIC_ANSWER_FAILED,
+    };
+
+    return e->code ? TRAFFIC_ANSWER_NONE : answers[status_word_class(sw)];
+}
+
 static struct error transmit(struct channel *ch, const struct apdu *apdu, unsigned number,
                              int64_t timeout_ms, struct transport_answer *ret)
 {
@@ -51,6 +75,8 @@ static struct error transmit(struct channel *ch, const struct apdu *apdu, unsign
     struct error e =
         t->ops->transmit(t, bytes, len, patience_deadline_ms(ch->patience, timeout_ms), ret);
 
+    if (ch->way->answers && e.code != ERROR_SHUTTING_DOWN)
+        ch->way->answers[answer_of(&e, ret->sw)]++;
     /* Without a port there is nothing to close a channel through. */
     if (e.code == ERROR_MODEM_ABSENT && ch->is_open)
         leave(ch, false);

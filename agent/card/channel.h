@@ -26,6 +26,8 @@ struct channel_way {
     uint32_t own;
     /* An earlier process of this agent left a channel open: it is closed before the next is opened. */
     bool adopted;
+    /* TRAFFIC_ANSWERS counts of what the card said; NULL: nobody counts. */
+    uint64_t *answers;
     /* Called when what is open changed; NULL: nobody wants to know. */
     void (*changed)(void *ctx);
     void *ctx;

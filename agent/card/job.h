@@ -5,6 +5,7 @@
 #include "agent/base/eid.h"
 #include "agent/base/error.h"
 #include "agent/base/profile.h"
+#include "agent/base/traffic.h"
 #include "agent/card/apdu.h"
 #include "agent/card/card.h"
 #include "agent/card/channel.h"
@@ -29,6 +30,8 @@ struct card {
      * an Le; a list without names; and how it enables. */
     bool fetch_fci, get_response_proprietary, store_data_le, without_names;
     enum enable_form enable_form;
+    /* Since the start, whatever card it was. */
+    uint64_t answers[TRAFFIC_ANSWERS];
     /* The answer in hand. */
     struct exchange_answer answer;
 };

@@ -381,6 +381,21 @@ static struct error timed_out(struct chat *chat, const char *name, int64_t sent_
                       "no answer to %s in %lld ms", name, (long long)(now(chat) - sent_ms));
 }
 
+static enum traffic_result result_of(const struct chat *chat)
+{
+    static const enum traffic_result results[] = {
+        [AT_FINAL_NOT] = TRAFFIC_TIMEOUT,     [AT_FINAL_OK] = TRAFFIC_OK,
+        [AT_FINAL_ERROR] = TRAFFIC_ERROR,     [AT_FINAL_CME] = TRAFFIC_CME,
+        [AT_FINAL_CMS] = TRAFFIC_CMS,         [AT_FINAL_NO_CARRIER] = TRAFFIC_NO_CARRIER,
+        [AT_FINAL_ABORTED] = TRAFFIC_ABORTED, [AT_FINAL_BUSY] = TRAFFIC_BUSY,
+    };
+
+    if (!chat->has_final)
+        return chat->broken ? TRAFFIC_GONE : TRAFFIC_TIMEOUT;
+    return chat->misfit && chat->final.kind == AT_FINAL_OK ? TRAFFIC_MISFIT
+                                                           : results[chat->final.kind];
+}
+
 static struct error judge(struct chat *chat, const struct chat_command *command, const char *name)
 {
     if (chat->final.kind != AT_FINAL_OK)
@@ -432,11 +447,11 @@ static struct error exchange(struct chat *chat, const struct chat_command *comma
     if (send_all(chat, line, len, command->cleaning, command->deadline_ms))
         hear_answer(chat, command);
     chat->command = NULL;
-    if (chat->broken && !chat->has_final)
-        return gone(chat);
-    if (!chat->has_final)
-        return timed_out(chat, name, sent_ms, soon_after);
-    return judge(chat, command, name);
+    struct error e = chat->has_final ? judge(chat, command, name)
+                     : chat->broken  ? gone(chat)
+                                     : timed_out(chat, name, sent_ms, soon_after);
+    chat->counters.results[traffic_command_of(name)][result_of(chat)]++;
+    return e;
 }
 
 /* An echo after ATE0 tells of a modem that was reset in between. */

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "agent/base/error.h"
+#include "agent/base/traffic.h"
 #include "agent/modem/at_line.h"
 
 /* The dialogue of AT commands: one command in flight, its information lines, one final line; all
@@ -95,6 +96,7 @@ enum {
 
 struct chat_counters {
     uint64_t commands, timeouts, mismatched, overlong, resyncs;
+    uint64_t results[TRAFFIC_COMMANDS][TRAFFIC_RESULTS];
 };
 
 struct chat {

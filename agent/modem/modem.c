@@ -83,6 +83,7 @@ static void lose_port(void *ctx)
     modem->sim_seen = false;
     if (modem->opening)
         return;
+    modem->lost++;
     tell(modem, MODEM_EVENT_RESTARTED);
     tell(modem, MODEM_EVENT_GONE);
 }
@@ -233,6 +234,17 @@ void modem_get_counters(const struct modem *modem, struct modem_counters *ret)
                                     .overlong = chat->overlong,
                                     .resyncs = chat->resyncs,
                                     .reopened = modem->opened > 0 ? modem->opened - 1 : 0 };
+}
+
+void modem_get_traffic(const struct modem *modem, struct traffic *ret)
+{
+    const struct chat_counters *chat = &modem->chat.counters;
+
+    memcpy(ret->commands, chat->results, sizeof ret->commands);
+    memcpy(ret->resets, modem->resets, sizeof ret->resets);
+    ret->resyncs = chat->resyncs;
+    ret->came = modem->opened;
+    ret->went = modem->lost;
 }
 
 bool modem_idle(struct modem *modem, int64_t until_ms)

@@ -6,6 +6,7 @@
 
 #include "agent/base/connectivity.h"
 #include "agent/base/error.h"
+#include "agent/base/traffic.h"
 #include "agent/base/transport.h"
 #include "agent/modem/modem_context.h"
 
@@ -149,3 +150,5 @@ struct modem_counters {
     uint64_t commands, timeouts, mismatched, overlong, resyncs, reopened;
 };
 void modem_get_counters(const struct modem *modem, struct modem_counters *ret);
+/* Sets all but the card's answers. */
+void modem_get_traffic(const struct modem *modem, struct traffic *ret);

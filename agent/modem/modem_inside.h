@@ -30,7 +30,8 @@ struct modem {
     struct cgla cgla;
     struct network network;
     struct trace *trace; /* NULL: none */
-    uint64_t opened;
+    uint64_t opened, lost;
+    uint64_t resets[TRAFFIC_RESETS];
     /* When guest.turn() said that the agent stops. */
     int64_t stopped_ms;
     /* modem_open() is under way: a port that goes is its error, no event. */

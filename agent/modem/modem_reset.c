@@ -44,6 +44,8 @@ struct error modem_cycle_radio(struct modem *modem)
     e = modem_run(modem, off, MODEM_RADIO_MS);
     if (e.code == ERROR_SHUTTING_DOWN)
         modem->radio_owed = owed; /* it did not go out */
+    else
+        modem->resets[TRAFFIC_RESET_CFUN]++;
     if (e.code == ERROR_SHUTTING_DOWN || e.code == ERROR_MODEM_ABSENT)
         return e;
     cgla_forget(&modem->cgla);
@@ -51,10 +53,12 @@ struct error modem_cycle_radio(struct modem *modem)
     return on.code ? on : e;
 }
 
-static struct error reset_by_command(struct modem *modem, const char *command)
+static struct error reset_by_command(struct modem *modem, const char *command,
+                                     enum traffic_reset rung)
 {
     struct error e = modem_run(modem, command, MODEM_PLAIN_MS);
 
+    modem->resets[rung]++;
     cgla_forget(&modem->cgla);
     modem->settings_lost = true;
     /* A modem that is on its way down need not answer. */
@@ -87,6 +91,7 @@ static struct error reset_by_program(struct modem *modem)
 {
     struct error e = modem_run_program(modem, modem->options.reset_exec, NULL, PROGRAM_MS);
 
+    modem->resets[TRAFFIC_RESET_EXEC]++;
     cgla_forget(&modem->cgla);
     modem->settings_lost = true;
     /* The reset was all that the program was for. */
@@ -104,9 +109,9 @@ struct error modem_reset(struct modem *modem)
     if (options->reset == MODEM_RESET_EXEC && options->reset_exec)
         return reset_by_program(modem);
     if (options->reset == MODEM_RESET_COMMAND && options->reset_command)
-        return reset_by_command(modem, options->reset_command);
+        return reset_by_command(modem, options->reset_command, TRAFFIC_RESET_COMMAND);
     if (options->reset == MODEM_RESET_VENDOR && modem->quirk->reset)
-        return reset_by_command(modem, modem->quirk->reset);
+        return reset_by_command(modem, modem->quirk->reset, TRAFFIC_RESET_VENDOR);
     return error_make(ERROR_IN_AGENT, ERROR_NOT_SWITCHED, 0,
                       "no reset of the modem is allowed or known");
 }

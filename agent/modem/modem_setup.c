@@ -313,8 +313,10 @@ struct error modem_open(struct modem *modem)
     modem->opened++;
     e = await_sim(modem, sim);
     /* Other errors of the card leave the modem open: it is there, and its owner asks again. */
-    if (network_is_fatal(&e))
+    if (network_is_fatal(&e)) {
+        modem->lost += modem_is_open(modem);
         modem_close(modem);
+    }
     return as_absent(e);
 }
 

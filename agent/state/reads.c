@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/base/clock.h"
 
@@ -20,6 +21,7 @@ struct reads {
     /* under lock: */
     struct reader *first, **end; /* oldest first, so the first has the next deadline */
     size_t count;
+    uint64_t answered[ERROR_CODES];
     bool closed;
     /* set before the first thread: */
     void (*wake)(void *ctx);
@@ -75,11 +77,21 @@ struct error reads_ask(struct reads *reads, unsigned wants, reads_done done, voi
         reads->count++;
         reader = NULL;
     }
+    if (e.code)
+        reads->answered[e.code]++;
     pthread_mutex_unlock(&reads->lock);
     free(reader);
     if (!e.code && reads->wake)
         reads->wake(reads->wake_ctx);
     return e;
+}
+
+void reads_get_counts(struct reads *reads, struct reads_counts *ret)
+{
+    pthread_mutex_lock(&reads->lock);
+    ret->waiting = reads->count;
+    memcpy(ret->answered, reads->answered, sizeof ret->answered);
+    pthread_mutex_unlock(&reads->lock);
 }
 
 unsigned reads_wanted(struct reads *reads)
@@ -119,6 +131,7 @@ static void answer_chosen(struct reads *reads, bool (*chosen)(struct reader *r, 
         }
         *at = r->next;
         reads->count--;
+        reads->answered[error->code]++;
         r->next = NULL;
         *out_end = r;
         out_end = &r->next;

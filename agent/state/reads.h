@@ -35,6 +35,14 @@ void reads_set_wake(struct reads *reads, void (*wake)(void *ctx), void *ctx);
  * An error here (ERROR_QUEUE_FULL, ERROR_SHUTTING_DOWN): `done` is not called. */
 MUST_CHECK struct error reads_ask(struct reads *reads, unsigned wants, reads_done done, void *ctx);
 
+struct reads_counts {
+    /* Who waits now. */
+    size_t waiting;
+    /* Who came since the start and was answered or turned away, by how that ended; ERROR_NONE: served. */
+    uint64_t answered[ERROR_CODES];
+};
+void reads_get_counts(struct reads *reads, struct reads_counts *ret);
+
 /* --- the worker's side --- */
 
 /* What is wanted by those who wait; 0: nobody. */

@@ -21,6 +21,7 @@
 #include "agent/operation/operations.h"
 #include "agent/state/broker.h"
 #include "agent/state/bus.h"
+#include "agent/state/metrics.h"
 #include "agent/state/reads.h"
 #include "agent/state/snapshot.h"
 #include "agent/switch/context.h"
@@ -57,6 +58,7 @@ struct worker {
     struct journal *journal;
     struct broker *broker;
     struct bus *bus;
+    struct metrics *metrics;
     struct sampler *sampler;
     int wake_fd;
     atomic_bool stopping, news;
@@ -125,6 +127,17 @@ static void set_trouble(struct worker *worker, enum modem_state modem, const str
                      card_interface_name(worker->card));
 }
 
+/* Modem and card count for themselves; others see that only through here. Before those who wait are
+ * answered, so that they see what their read cost. */
+static void put_traffic(struct worker *worker)
+{
+    struct traffic traffic = { 0 };
+
+    modem_get_traffic(worker->modem, &traffic);
+    card_get_traffic(worker->card, &traffic);
+    metrics_set_traffic(worker->metrics, &traffic);
+}
+
 /* --- in the middle of any wait --- */
 
 /* During a switch the snapshot answers, whatever was asked. */
@@ -158,6 +171,7 @@ static bool guest_turn(void *ctx)
         reads_answer(worker->reads, WANTS_ALL, &worker->view.now.trouble);
     else if (worker->switching)
         answer_from_snapshot(worker);
+    put_traffic(worker);
     return !atomic_load(&worker->stopping);
 }
 
@@ -329,6 +343,7 @@ static void read_card(struct worker *worker, unsigned wants)
     if (!e.code)
         e = card_read(worker->card, wants & READ_EID ? &eid : NULL,
                       wants & READ_PROFILES ? &worker->list : NULL, &eid_error);
+    put_traffic(worker);
     if (e.code == ERROR_SHUTTING_DOWN)
         return;
     if (wants & READ_EID && eid_error.code && !e.code)
@@ -434,6 +449,7 @@ static void read_connectivity(struct worker *worker)
     struct connectivity reading = { 0 };
     struct error e = modem_read_connectivity(worker->modem, &reading);
 
+    put_traffic(worker);
     /* An operation goes first: it is still due. */
     if (e.code == ERROR_SWITCH_IN_PROGRESS)
         return;
@@ -544,6 +560,7 @@ static void read_at_rest(void *ctx)
     int64_t now_ms = clock_now_ms();
 
     tell_of_journal(worker);
+    put_traffic(worker);
     if (!modem_is_open(worker->modem))
         return;
     worker->open = true;
@@ -583,6 +600,7 @@ static void run_switch(struct worker *worker, const struct operation *op,
     view_publish(&worker->view);
     answer_from_snapshot(worker);
     switch_run(&tools, op, intent, outcome);
+    put_traffic(worker);
     worker->switching = worker->view.now.switching = false;
     worker->sim_sign = false;
     take_outcome(worker, outcome);
@@ -723,6 +741,7 @@ static void *thread_main(void *ctx)
         struct broker_facts facts;
 
         tell_of_journal(worker);
+        put_traffic(worker);
         facts = broker_facts(worker->broker);
         memory_keep_connack(&worker->memory, &facts);
         /* It could not be read before: what it says of before comes now. */
@@ -844,6 +863,7 @@ static void take_parts_of_agent(struct worker *worker, const struct worker_parts
     worker->journal = parts->journal;
     worker->broker = parts->broker;
     worker->bus = parts->bus;
+    worker->metrics = parts->metrics;
 }
 
 struct worker *worker_new(const struct worker_parts *parts)

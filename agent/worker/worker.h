@@ -10,6 +10,7 @@ struct broker;
 struct bus;
 struct config;
 struct journal;
+struct metrics;
 struct operations;
 struct reads;
 struct samples;
@@ -25,6 +26,7 @@ struct worker_parts {
     struct broker *broker;
     struct bus *bus;
     struct samples *samples;
+    struct metrics *metrics; /* may be NULL */
 };
 
 /* Keeps all of the parts, and makes itself the one that `operations`, `reads` and `broker` wake. NULL:

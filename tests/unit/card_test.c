@@ -320,12 +320,19 @@ static void a_long_list(void **state)
     struct card_script script = { 0 };
     struct card *card = card_script_begin(&script, "csim", CARD_AUTO);
     struct profile_list list;
+    struct traffic traffic = { 0 };
 
     (void)state;
     card_script_play(&script, steps);
     assert_ok(card_read(card, NULL, &list, NULL));
     assert_int_equal(list.count, 8);
     card_script_end(&script);
+    /* They are counted by what the card said, and outlive what is learnt of it. */
+    card_forget_all(card);
+    card_get_traffic(card, &traffic);
+    assert_int_equal(traffic.answers[TRAFFIC_ANSWER_MORE], 1);
+    assert_int_equal(traffic.answers[TRAFFIC_ANSWER_DONE], 4);
+    assert_int_equal(traffic.answers[TRAFFIC_ANSWER_NONE], 0);
     card_free(card);
 }
 

@@ -120,6 +120,37 @@ static void a_late_answer_is_never_the_next_ones(void **state)
     }
 }
 
+/* Each command ends in one way, and is counted under that. */
+static const struct {
+    struct scripted_step step;
+    enum traffic_result result;
+} results[] = {
+    { { "AT+CSQ", next_answer }, TRAFFIC_OK },
+    { { "AT+CSQ", "\r\nERROR\r\n" }, TRAFFIC_ERROR },
+    { { "AT+CSQ", "\r\n+CME ERROR: 14\r\n" }, TRAFFIC_CME },
+    { { "AT+CSQ", "\r\n+CMS ERROR: 500\r\n" }, TRAFFIC_CMS },
+    { { "AT+CSQ", "\r\nNO CARRIER\r\n" }, TRAFFIC_NO_CARRIER },
+    { { "AT+CSQ", "\r\nABORTED\r\n" }, TRAFFIC_ABORTED },
+    { { "AT+CSQ", "\r\nBUSY\r\n" }, TRAFFIC_BUSY },
+    { { "AT+CSQ", "\r\nOK\r\n" }, TRAFFIC_MISFIT },
+    { { "AT+CSQ", NULL }, TRAFFIC_TIMEOUT },
+    { { "AT+CSQ", NULL, .drop = true }, TRAFFIC_GONE },
+};
+
+static void ends_are_counted(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(results); i++) {
+        print_message("%s\n", traffic_result_name(results[i].result));
+        begin(&results[i].step, 1);
+        struct error ignored = ask_csq(NULL);
+        (void)ignored;
+        for (size_t k = 0; k < TRAFFIC_RESULTS; k++)
+            assert_int_equal(chat.counters.results[TRAFFIC_CSQ][k], k == results[i].result);
+        scripted_done(&modem);
+    }
+}
+
 static void a_modem_that_stays_silent_is_given_up(void **state)
 {
     const struct scripted_step steps[] = { { "AT+CSQ", NULL } };
@@ -341,6 +372,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_command_one_answer),
         cmocka_unit_test(a_late_answer_is_never_the_next_ones),
+        cmocka_unit_test(ends_are_counted),
         cmocka_unit_test(a_modem_that_stays_silent_is_given_up),
         cmocka_unit_test(a_modem_wakes_up_late),
         cmocka_unit_test(a_storm_does_not_keep_us_from_step),

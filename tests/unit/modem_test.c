@@ -171,6 +171,7 @@ static void set_up_says_all_that_is_wanted(void **state)
 {
     struct modem *modem = begin(MODEM_RESET_NONE);
     struct modem_counters counters;
+    struct traffic traffic = { 0 };
 
     (void)state;
     assert_false(modem_is_open(modem));
@@ -186,6 +187,13 @@ static void set_up_says_all_that_is_wanted(void **state)
     assert_string_equal(modem_identity(modem)->port, peer.port);
     modem_get_counters(modem, &counters);
     assert_int_equal(counters.timeouts, 0);
+    modem_get_traffic(modem, &traffic);
+    assert_int_equal(traffic.came, 1);
+    assert_int_equal(traffic.went, 0);
+    assert_int_equal(traffic.commands[TRAFFIC_CREG][TRAFFIC_OK] +
+                         traffic.commands[TRAFFIC_CREG][TRAFFIC_ERROR],
+                     4);
+    assert_int_equal(traffic.commands[TRAFFIC_CPIN][TRAFFIC_OK], 1);
     modem_close(modem);
     assert_false(modem_is_open(modem));
     assert_code(modem_check_sim(modem), ERROR_MODEM_ABSENT);

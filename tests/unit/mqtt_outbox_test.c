@@ -765,6 +765,39 @@ static void thinned_letters_leave_the_disk(void **state)
     outbox_free(o);
 }
 
+/* Telemetry lies behind the others, whenever it came. */
+static void the_oldest(void **state)
+{
+    static const struct {
+        enum outbox_class class;
+        int64_t came_ms, oldest_ms;
+    } rows[] = {
+        { OUTBOX_TELEMETRY, 500, 500 },
+        { OUTBOX_EVENT, 700, 500 },
+        { OUTBOX_TELEMETRY, 800, 500 },
+    };
+    struct outbox *o = outbox_new(MUCH);
+    int64_t number;
+
+    (void)state;
+    assert_int_equal(outbox_counts(o).oldest_ms, 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct outbox_message m = {
+            .class = rows[i].class, .topic = "t", .payload = "x", .came_ms = rows[i].came_ms
+        };
+
+        assert_true(outbox_put(o, &m));
+        assert_int_equal(outbox_counts(o).oldest_ms, rows[i].oldest_ms);
+    }
+    (void)next(o, 0, &number);
+    assert_int_equal(outbox_acked(o, number, 0, 0), OUTBOX_DELIVERED);
+    assert_int_equal(outbox_counts(o).oldest_ms, 500);
+    (void)next(o, 0, &number);
+    assert_int_equal(outbox_acked(o, number, 0, 0), OUTBOX_DELIVERED);
+    assert_int_equal(outbox_counts(o).oldest_ms, 800);
+    outbox_free(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -793,6 +826,7 @@ int main(void)
         cmocka_unit_test(telemetry_makes_room_for_all_others),
         cmocka_unit_test(thinned_while_it_is_sent),
         cmocka_unit_test(thinned_letters_leave_the_disk),
+        cmocka_unit_test(the_oldest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

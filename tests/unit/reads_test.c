@@ -275,9 +275,37 @@ static void threads_are_all_answered_once(void **state)
     reads_free(reads);
 }
 
+static void those_who_came_are_counted(void **state)
+{
+    struct reads *reads = reads_new();
+    struct asker asker = { .reads = reads };
+    struct reads_counts counts;
+
+    (void)state;
+    assert_ok(reads_ask(reads, READ_EID, answered, &asker));
+    assert_ok(reads_ask(reads, READ_EID | READ_PROFILES, answered, &asker));
+    assert_ok(reads_ask(reads, READ_CONNECTIVITY, answered, &asker));
+    reads_get_counts(reads, &counts);
+    assert_int_equal(counts.waiting, 3);
+    reads_answer(reads, READ_EID, &none);
+    reads_answer(reads, READ_PROFILES, &trouble);
+    reads_get_counts(reads, &counts);
+    assert_int_equal(counts.waiting, 1);
+    assert_int_equal(counts.answered[ERROR_NONE], 1);
+    assert_int_equal(counts.answered[ERROR_CARD_BUSY], 1);
+    reads_close(reads);
+    assert_code(reads_ask(reads, READ_EID, answered, &asker), ERROR_SHUTTING_DOWN);
+    reads_get_counts(reads, &counts);
+    assert_int_equal(counts.waiting, 0);
+    /* Who waited, and who came too late. */
+    assert_int_equal(counts.answered[ERROR_SHUTTING_DOWN], 2);
+    reads_free(reads);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(those_who_came_are_counted),
         cmocka_unit_test(answers_fit_wants),
         cmocka_unit_test(many_join_one_read),
         cmocka_unit_test(waiting_ends),

@@ -174,9 +174,33 @@ static void who_may(void **state)
     assert_true(!found.is_open && found.changes);
 }
 
+/* Each route has a name, and no two the same. */
+static void names_of_routes(void **state)
+{
+    char names[ROUTE_ICON + 2][ROUTER_NAME_OF_MAX + 16];
+    char path[ROUTER_NAME_OF_MAX + 1];
+
+    (void)state;
+    for (unsigned route = ROUTE_NONE; route <= ROUTE_ICON; route++) {
+        const char *method = router_name((enum route)route, path);
+
+        assert_non_null(method);
+        (void)snprintf(names[route], sizeof names[route], "%s %s", method, path);
+        print_message("%s\n", names[route]);
+        for (unsigned before = 0; before < route; before++)
+            assert_string_not_equal(names[before], names[route]);
+    }
+    assert_string_equal(names[ROUTE_NONE], " unmatched");
+    assert_string_equal(names[ROUTE_ENABLE], "POST /v1/profiles/{}/enable");
+    assert_string_equal(names[ROUTE_LOCK_DELETE], "DELETE /v1/locks/switch");
+    assert_string_equal(names[ROUTE_PAGE], "GET /");
+    assert_null(router_name((enum route)1000, path));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_of_routes),
         cmocka_unit_test(match),
         cmocka_unit_test(query),
         cmocka_unit_test(who_may),

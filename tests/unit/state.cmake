@@ -4,3 +4,4 @@ target_link_options(reads_test PRIVATE -Wl,--wrap=clock_now_ms,--wrap=clock_utc_
 lpm_unit_test(samples LINK lpm_state)
 lpm_unit_test(snapshot LINK lpm_state)
 lpm_unit_test(bus LINK lpm_state)
+lpm_unit_test(metrics LINK lpm_state)
