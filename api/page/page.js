@@ -626,7 +626,7 @@ function chartWords({ rows, gaps }, marks, from) {
   const gone = gaps.reduce((sum, gap) => sum + gap.until - gap.at, 0);
   return [
     levels.length && `Since ${clock(from)}: ${levels.at(-1).name} ${minus(Math.min(...dbms))} to ${minus(Math.max(...dbms))} dBm, at last ${levels.at(-1).words}.`,
-    gone ? `Without service for ${span(gone)}.` : 'Never seen without service.',
+    gone ? `Without service (shaded) for ${span(gone)}.` : 'Never seen without service.',
     marks.length && `Switches: ${marks.map((mark) => `${clock(mark.at)} ${mark.name}${mark.failed ? ' failed' : ''}`).join('; ')}.`,
   ].filter(Boolean).join(' ');
 }
