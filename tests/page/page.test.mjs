@@ -215,8 +215,8 @@ const cases = {
     await page.keyboard.type('by hand');
     await page.keyboard.press('Enter');
     await page.locator('#switch[open]').waitFor({ state: 'detached' });
-    assert(await page.evaluate(() => document.activeElement.dataset.id?.length === 26), 'the focus is on the switch');
     await ended(page, 'succeeded');
+    assert(await page.evaluate(() => document.activeElement.dataset.id?.length === 26), 'the focus is on the switch, and stays');
     assert.match(await textOf(newest(page)), /“by hand”/);
     const [op] = (await api('GET', '/v1/operations?limit=1')).body.operations;
     assert.match(op.source.request, /^page-[0-9a-f]{24}$/);
