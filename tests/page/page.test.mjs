@@ -1,0 +1,482 @@
+/* The status page in a real browser. One case a call: node page.test.mjs CASE URL PICTURES
+ * What has to happen elsewhere meanwhile (another client, the modem, the agent) is asked of the test
+ * that started this: a line of JSON out, `{"do":…}`, a line back. Status 0: the case holds. */
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { chromium } from 'playwright-core';
+
+const require = createRequire(import.meta.url);
+const [name, url, pictures] = process.argv.slice(2);
+const SLOW = Number(process.env.LPM_TEST_SLOW || 1);
+const TIMEOUT = 30000 * SLOW;
+const ALPHA = '89123108001757010071';
+const BETA = '8949001312170061988';
+const GAMMA = '89123108001757010072';
+const OPERATOR = 'op-token';
+const VIEWER = 'view-token';
+
+// --- the other side ---
+
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+let turn = Promise.resolve();
+function lab(what, more = {}) {
+  const answer = turn.then(async () => {
+    process.stdout.write(`${JSON.stringify({ do: what, ...more })}\n`);
+    return JSON.parse((await lines.next()).value);
+  });
+  turn = answer;
+  return answer;
+}
+const api = (method, path, body = null) => lab('http', { method, path, body });
+const enable = (ref, body = {}) => api('POST', `/v1/profiles/${ref}/enable`, body);
+
+// --- the browser ---
+
+const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const wrongs = [];
+
+async function open(browser, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, reducedMotion: 'reduce', ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(TIMEOUT);
+  page.on('pageerror', (e) => wrongs.push(`error: ${e.stack}`));
+  page.on('console', (message) => {
+    /* That an answer was a refusal, or none came, is what some cases are about. */
+    if (!message.text().startsWith('Failed to load resource')) wrongs.push(`console: ${message.type()} ${message.text()}`);
+  });
+  page.on('dialog', (dialog) => {
+    wrongs.push(`a dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  await page.addInitScript(() => {
+    addEventListener('securitypolicyviolation', (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`));
+  });
+  return page;
+}
+
+async function enter(page, token = OPERATOR, at = url) {
+  await page.goto(at);
+  await page.getByRole('textbox', { name: 'Token' }).fill(token);
+  await page.keyboard.press('Enter');
+  await page.locator('#link', { hasText: 'Live' }).waitFor();
+  await page.locator('#profiles h3').first().waitFor();
+}
+
+const textOf = async (locator) => (await locator.innerText()).replace(/[\u00a0\u2060]/g, ' ').replace(/\s+/g, ' ').trim();
+const newest = (page) => page.locator('#operations .operation').first();
+const ended = (page, state) => page.locator(`#operations .operation[data-state=${state}]`).first().waitFor();
+const picture = (page, what) => page.screenshot({ path: join(pictures, `${what}.png`), fullPage: true });
+
+async function until(holds, what) {
+  const end = Date.now() + TIMEOUT;
+  for (;;) {
+    const value = await holds();
+    if (value) return value;
+    assert(Date.now() < end, `not in time: ${what}`);
+    await new Promise((done) => setTimeout(done, 30));
+  }
+}
+
+/* By its own eyes: axe-core's rules of WCAG A and AA, contrast among them. It is brought in past the
+ * page's policy, which lets in nothing. */
+async function accessible(page, what) {
+  await page.evaluate(require('node:fs').readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));
+  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+  assert.deepEqual(violations.map((row) => [row.id, row.nodes.map((node) => `${node.html} ${node.failureSummary}`)]), [], what);
+  for (const button of await page.getByRole('button').all()) assert.notEqual((await button.innerText()).trim(), '', 'a button without a name');
+}
+
+/* What stands out at the right, if anything does. */
+const overflow = (page) => page.evaluate(() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return '';
+  return [...document.querySelectorAll('body *')].filter((node) => node.getBoundingClientRect().right > width).map((node) => node.outerHTML.slice(0, 120)).join('\n') || 'a text';
+});
+
+// --- cases ---
+
+const cases = {
+  async token(browser) {
+    const page = await open(browser);
+    await page.goto(url);
+    await page.getByRole('textbox', { name: 'Token' }).waitFor();
+    await accessible(page, 'asked for a token');
+    await page.getByRole('textbox', { name: 'Token' }).fill('wrong');
+    await page.keyboard.press('Enter');
+    assert.equal(await textOf(page.locator('#gate-error:not(:empty)')), 'This token is not known here.');
+    await page.getByRole('textbox', { name: 'Token' }).fill(OPERATOR);
+    await page.keyboard.press('Enter');
+    await page.locator('#profiles h3').first().waitFor();
+    assert.equal(await page.evaluate(() => sessionStorage.lpmToken), OPERATOR);
+    await page.reload();
+    await page.locator('#link', { hasText: 'Live' }).waitFor();
+    await page.getByRole('button', { name: 'Forget token' }).click();
+    await page.getByRole('textbox', { name: 'Token' }).waitFor();
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+    assert.equal(await page.locator('#board').isVisible(), false);
+  },
+
+  async look(browser) {
+    const page = await open(browser);
+    await enter(page);
+    const now = await until(async () => /−\d+ dBm.*% lost/.test(await textOf(page.locator('#now'))) && textOf(page.locator('#now')), 'signal and quality');
+    for (const part of ['Online', 'Alpha Mobile', ALPHA.slice(0, 4), 'Registered', '262 01', 'LTE', 'connected', '0 % lost'])
+      assert(now.includes(part), `${part} in ${now}`);
+    assert.equal(await page.locator('#now .groups').evaluate((node) => node.textContent), ALPHA);
+    const svg = page.getByRole('img', { name: 'Signal' });
+    await svg.waitFor();
+    assert(await svg.locator('polyline, circle').count() > 0);
+    assert.match(await textOf(page.locator('#chart-words')), /RSRP −\d+ to −\d+ dBm/);
+    assert.equal(await svg.getAttribute('aria-describedby'), 'chart-words');
+    assert.equal(await page.locator('#profiles > li').count(), 3);
+    assert.match(await page.locator('#now time').first().getAttribute('title'), / UTC$/);
+    assert.equal(await overflow(page), '');
+    await accessible(page, 'light');
+    await picture(page, 'desktop');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await accessible(page, 'dark');
+    await picture(page, 'dark');
+    for (const scheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.setViewportSize({ width: 360, height: 740 });
+      assert.equal(await overflow(page), '', '360 pixels are wide enough');
+      await picture(page, `phone-${scheme}`);
+    }
+    await page.getByRole('button', { name: 'Switch to Beta Net' }).click();
+    await page.locator('#plan li').first().waitFor();
+    assert.equal(await overflow(page), '');
+    await accessible(page, 'the dialog');
+    await page.screenshot({ path: join(pictures, 'phone-dialog.png') });
+  },
+
+  async live(browser) {
+    const page = await open(browser);
+    await enter(page);
+    await page.evaluate(() => {
+      window.seen = [];
+      new MutationObserver(() => {
+        const phase = document.querySelector('#operations .going')?.dataset.phase;
+        if (phase && window.seen.at(-1) !== phase) window.seen.push(phase);
+      }).observe(document.querySelector('#operations'), { childList: true, subtree: true });
+    });
+    await enable(BETA, { reason: 'from elsewhere' });
+    await page.locator('#now', { hasText: 'Switching to Beta Net: finding the network' }).waitFor();
+    await picture(page, 'switching');
+    await ended(page, 'succeeded');
+    const seen = await page.evaluate(() => window.seen);
+    const order = ['enabling', 'resetting', 'registering', 'attaching', 'verifying'];
+    assert.deepEqual(seen, order.filter((phase) => seen.includes(phase)), 'in their order');
+    assert(seen.includes('resetting') && seen.includes('registering'), `as they pass: ${seen}`);
+    const words = await textOf(newest(page));
+    for (const part of ['To Beta Net', 'succeeded', 'over REST', 'from elsewhere', 'In use and proven', 'Without service for'])
+      assert(words.includes(part), `${part} in ${words}`);
+    await page.locator('.inuse', { hasText: 'Beta Net' }).waitFor();
+    await page.locator('#profiles li', { hasText: 'Beta Net' }).getByText('in use').waitFor();
+    assert.match(await textOf(page.locator('#now')), /in use since/);
+    await page.locator('#chart .mark-text', { hasText: 'Beta Net' }).waitFor();
+    await lab('sim', { call: 'switch', args: [ALPHA] });
+    await page.locator('.inuse', { hasText: 'Alpha Mobile' }).waitFor();
+    await page.getByText('Somebody else changed the profile in use.').first().waitFor();
+  },
+
+  async hand(browser) {
+    const page = await open(browser);
+    const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label') || document.activeElement.id);
+    await enter(page);
+    for (let i = 0; (await focused()) !== 'Switch to Beta Net'; i++) {
+      assert(i < 40, 'Tab comes to the button');
+      await page.keyboard.press('Tab');
+    }
+    assert.notEqual(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle), 'none', 'the focus is seen');
+    await page.keyboard.press('Enter');
+    await page.locator('#switch[open]').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('#switch[open]').waitFor({ state: 'detached' });
+    assert.equal(await focused(), 'Switch to Beta Net', 'the focus is back');
+    await page.keyboard.press('Enter');
+    await page.locator('#plan li').first().waitFor();
+    const plan = await textOf(page.locator('#plan'));
+    for (const part of ['Leaves Alpha Mobile', 'goes back to Alpha Mobile', 'at most', 'Never tried before'])
+      assert(plan.includes(part), `${part} in ${plan}`);
+    await page.screenshot({ path: join(pictures, 'dialog.png') });
+    for (let i = 0; i < 12; i++) {
+      await page.keyboard.press('Tab');
+      assert(await page.evaluate(() => document.activeElement === document.body || document.querySelector('#switch').contains(document.activeElement)), 'the dialog keeps the focus');
+    }
+    for (let i = 0; (await focused()) !== 'reason'; i++) {
+      assert(i < 12, 'Tab comes to the reason');
+      await page.keyboard.press('Tab');
+    }
+    await page.keyboard.type('by hand');
+    await page.keyboard.press('Enter');
+    await page.locator('#switch[open]').waitFor({ state: 'detached' });
+    await ended(page, 'succeeded');
+    assert(await page.evaluate(() => document.activeElement.dataset.id?.length === 26), 'the focus is on the switch, and stays');
+    assert.match(await textOf(newest(page)), /“by hand”/);
+    const [op] = (await api('GET', '/v1/operations?limit=1')).body.operations;
+    assert.match(op.source.request, /^page-[0-9a-f]{24}$/);
+    assert.equal(await lab('enabled'), BETA);
+    assert.equal(await lab('enables'), 1);
+  },
+
+  async failed(browser) {
+    const page = await open(browser);
+    await enter(page);
+    await page.getByRole('button', { name: 'Switch to Gamma Wireless' }).click();
+    await page.getByLabel('Reason').fill('try the other network');
+    await page.getByRole('button', { name: 'Switch now' }).click();
+    await ended(page, 'failed');
+    const words = await textOf(newest(page));
+    for (const part of ['failed', 'The network refused the new profile. Back on Alpha Mobile.', 'registration-denied', 'going back'])
+      assert(words.includes(part), `${part} in ${words}`);
+    await page.locator('#profiles li', { hasText: 'Gamma Wireless' }).getByText('last switch failed: registration denied').waitFor();
+    await page.locator('.headline', { hasText: 'Online' }).waitFor();
+    await page.locator('#chart .mark-text.bad').waitFor();
+    await picture(page, 'failed');
+    await accessible(page, 'after a failed switch');
+  },
+
+  async locked(browser) {
+    const page = await open(browser);
+    await enter(page);
+    await page.getByRole('button', { name: 'Switch to Beta Net' }).click();
+    await page.locator('#switch-go:enabled').waitFor();
+    /* The plan stays as it was, so that the agent has to refuse. */
+    const old = await (await page.request.get(`${url}v1/profiles/${BETA}/plan`, { headers: { Authorization: `Bearer ${OPERATOR}` } })).json();
+    await page.route('**/plan', (route) => route.fulfill({ json: old }));
+    await api('PUT', '/v1/locks/switch', { holder: 'field-team', ttl_s: 3600, reason: 'antenna work' });
+    await page.locator('#lock', { hasText: 'field-team holds it until' }).waitFor();
+    await page.getByRole('button', { name: 'Switch now' }).click();
+    assert.match(await textOf(page.locator('#switch-error:not(:empty)')), /^field-team holds the lock until .*\d/);
+    assert.equal(await lab('enables'), 0);
+    await page.unroute('**/plan');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Switch to Beta Net' }).click();
+    await page.locator('#plan', { hasText: 'field-team holds the lock until' }).waitFor();
+    assert.equal(await page.locator('#switch-go').isEnabled(), false);
+    await page.screenshot({ path: join(pictures, 'locked.png') });
+    await accessible(page, 'the dialog with a lock');
+    await page.getByLabel('Switch all the same').check();
+    await page.getByRole('button', { name: 'Switch now' }).click();
+    await ended(page, 'succeeded');
+    assert.match(await textOf(newest(page)), /forced/);
+    /* Another's lock is released on a second thought alone; our own at once. */
+    page.removeAllListeners('dialog');
+    page.once('dialog', (dialog) => dialog.accept());
+    await page.getByRole('button', { name: 'Release it all the same' }).click();
+    await page.getByRole('button', { name: 'Take the lock' }).click();
+    await page.getByLabel('Who').fill('me & <co>');
+    await page.getByLabel('How long').selectOption({ label: '4 hours' });
+    await page.locator('#take').getByRole('button', { name: 'Take the lock' }).click();
+    await page.locator('#lock', { hasText: 'me & <co> (you) holds it until' }).waitFor();
+    assert((await api('GET', '/v1/locks/switch')).body.ttl_s > 14000);
+    await page.getByRole('button', { name: 'Release', exact: true }).click();
+    await page.locator('#lock', { hasText: 'Free' }).waitFor();
+    assert.equal((await api('GET', '/v1/locks/switch')).status, 404);
+  },
+
+  /* The answer to the first request is lost, and a second one comes by itself. */
+  async lost(browser) {
+    const page = await open(browser);
+    await enter(page);
+    let times = 0;
+    await page.route('**/enable', async (route) => {
+      times++;
+      if (times > 1) return route.continue();
+      await route.fetch();
+      return route.abort('connectionreset');
+    });
+    await page.getByRole('button', { name: 'Switch to Beta Net' }).click();
+    await page.getByRole('button', { name: 'Switch now' }).click();
+    await page.locator('#switch[open]').waitFor({ state: 'detached' });
+    await ended(page, 'succeeded');
+    assert.equal(times, 2);
+    assert.equal(await lab('enables'), 1, 'switched once');
+    assert.equal((await api('GET', '/v1/operations')).body.operations.length, 1);
+  },
+
+  /* A plan made of an old list. */
+  async changed(browser) {
+    const page = await open(browser);
+    await enter(page);
+    await page.getByRole('button', { name: 'Switch to Beta Net' }).click();
+    await page.locator('#switch-go:enabled').waitFor();
+    let stale = '';
+    await page.route('**/enable', (route) => {
+      stale = route.request().headers()['if-match'];
+      return route.continue({ headers: { ...route.request().headers(), 'if-match': '"of-before"' } });
+    });
+    await page.getByRole('button', { name: 'Switch now' }).click();
+    assert.match(await textOf(page.locator('#switch-error:not(:empty)')), /^The profiles changed meanwhile/);
+    assert.equal(stale, (await api('GET', '/v1/profiles')).headers.etag, 'what it sent is the list shown');
+    await page.unroute('**/enable');
+    await page.locator('#switch-go:enabled').click();
+    await ended(page, 'succeeded');
+  },
+
+  async word(browser) {
+    const page = await open(browser);
+    await enter(page);
+    await page.getByRole('button', { name: 'Switch to Beta Net' }).click();
+    await page.getByLabel('After the switch').selectOption({ label: 'wait 2 minutes for my word, else go back' });
+    await page.getByRole('button', { name: 'Switch now' }).click();
+    await page.getByText(/(1\smin\s\d+|2\smin|\d+\ss).* left to give the word/).waitFor();
+    await picture(page, 'confirming');
+    await accessible(page, 'waiting for the word');
+    await page.getByRole('button', { name: 'Confirm the switch to Beta Net' }).click();
+    await ended(page, 'succeeded');
+    /* Without a modem the next one waits, and can be canceled. */
+    await lab('sim', { call: 'vanish', args: [] });
+    await page.locator('[data-what=modem]').waitFor();
+    await enable(ALPHA);
+    await page.getByRole('button', { name: 'Cancel the switch to Alpha Mobile' }).click();
+    await ended(page, 'canceled');
+    assert.match(await textOf(newest(page)), /Canceled before the card was told/);
+    await lab('sim', { call: 'come_back', args: [] });
+  },
+
+  async modem(browser) {
+    const page = await open(browser);
+    await enter(page);
+    await lab('sim', { call: 'vanish', args: [] });
+    const banner = page.locator('[data-what=modem]');
+    await banner.waitFor();
+    assert.match(await textOf(banner), /^The modem is gone\. .*port/);
+    await page.locator('.headline', { hasText: 'The modem is gone' }).waitFor();
+    await picture(page, 'modem-gone');
+    await accessible(page, 'without a modem');
+    await page.reload();
+    await page.locator('[data-what=modem]').waitFor();
+    await lab('sim', { call: 'come_back', args: [] });
+    await banner.waitFor({ state: 'detached' });
+    await page.locator('.headline', { hasText: 'Online' }).waitFor();
+    await page.locator('#profiles h3', { hasText: 'Alpha Mobile' }).waitFor();
+  },
+
+  async agent(browser) {
+    const page = await open(browser);
+    await enter(page);
+    await enable(BETA);
+    await ended(page, 'succeeded');
+    await lab('kill');
+    const banner = page.locator('[data-what=lost]');
+    await banner.waitFor();
+    assert.match(await textOf(banner), /^The agent is gone\..* Last heard at .*Trying again/);
+    await page.locator('.headline', { hasText: 'Last known: Online' }).waitFor();
+    await picture(page, 'agent-gone');
+    await accessible(page, 'without an agent');
+    await lab('start');
+    await page.locator('#link', { hasText: 'Live' }).waitFor();
+    await banner.waitFor({ state: 'detached' });
+    assert.equal(await page.locator('#operations .operation').count(), 1);
+    await enable(ALPHA);
+    await page.locator('#operations .operation[data-state=succeeded] h3', { hasText: 'Alpha Mobile' }).waitFor();
+  },
+
+  /* Through a line that is cut: what happened meanwhile comes by Last-Event-ID, and nothing is read
+   * anew. Then a line that is only silent. */
+  async line(browser) {
+    const page = await open(browser);
+    const port = await lab('relay');
+    const reads = [];
+    const ids = [];
+    page.on('request', (request) => {
+      if (request.url().endsWith('/v1/events')) ids.push(request.headers()['last-event-id']);
+      else if (request.method() === 'GET') reads.push(request.url());
+    });
+    await page.clock.install();
+    await enter(page, OPERATOR, `http://127.0.0.1:${port}/`);
+    await enable(GAMMA);
+    await ended(page, 'failed');
+    await lab('cut');
+    await page.locator('[data-what=lost]').waitFor();
+    const before = reads.length;
+    await enable(BETA);
+    await until(async () => (await lab('enabled')) === BETA, 'it switched meanwhile');
+    await until(async () => (await api('GET', '/v1/operations?limit=1')).body.operations[0].state === 'succeeded', 'and is through');
+    await lab('mend');
+    await page.clock.fastForward(20000);
+    await page.locator('#link', { hasText: 'Live' }).waitFor();
+    await ended(page, 'succeeded');
+    await page.locator('.inuse', { hasText: 'Beta Net' }).waitFor();
+    assert.match(ids.at(-1), /^[0-9a-f]{8}-\d+$/);
+    assert(!reads.slice(before).some((path) => /connectivity|operations|info/.test(path)), 'nothing is read anew');
+    await lab('stall');
+    await page.clock.fastForward(30000);
+    assert.equal(await textOf(page.locator('#link')), 'Live', 'a comment may be late');
+    await page.clock.fastForward(11000);
+    await page.locator('[data-what=lost]').waitFor();
+  },
+
+  async viewer(browser) {
+    const page = await open(browser);
+    await lab('http', { method: 'PUT', path: '/v1/locks/switch', body: { holder: 'field-team', ttl_s: 600 } });
+    await enter(page, VIEWER);
+    await page.getByText('You are a viewer: nothing can be changed from here.').waitFor();
+    await page.locator('#lock', { hasText: 'field-team' }).waitFor();
+    await lab('sim', { call: 'vanish', args: [] });
+    await enable(BETA, { force: true });
+    await page.locator('#operations [data-state=accepted]').waitFor();
+    const names = await Promise.all((await page.getByRole('button').all()).map(async (one) => (await one.innerText()).trim()));
+    assert.deepEqual(names.sort(), ['1 h', '24 h', '6 h', 'Forget token']);
+    await lab('sim', { call: 'come_back', args: [] });
+    await ended(page, 'succeeded');
+  },
+
+  /* Names from the card are text. */
+  async hostile(browser) {
+    const page = await open(browser);
+    await enter(page);
+    await enable(BETA, { reason: '"><img src=/x onerror=alert(1)>' });
+    await ended(page, 'succeeded');
+    await api('PUT', '/v1/locks/switch', { holder: '<b>x</b>', ttl_s: 600, reason: '<script>alert(2)</script>' });
+    await page.locator('#lock', { hasText: '<script>alert(2)</script>' }).waitFor();
+    await page.locator('#profiles', { hasText: '<img src=x onerror=alert(1)>' }).waitFor();
+    await page.locator('#profiles', { hasText: '</p><svg onload=alert(1)>' }).waitFor();
+    await page.getByRole('button', { name: /^Switch to / }).first().click();
+    await page.locator('#plan li').first().waitFor();
+    assert.equal(await page.locator('main :is(img, script, b, a, iframe), #profiles svg').count(), 0);
+    assert.equal(await page.locator('dialog :is(img, script, b, svg)').count(), 0);
+    await page.keyboard.press('Escape');
+    await page.setViewportSize({ width: 360, height: 740 });
+    assert.equal(await overflow(page), '', 'long names find their place');
+    await picture(page, 'hostile');
+  },
+
+  async older(browser) {
+    for (let i = 0; i < 13; i++) await enable(ALPHA, { reason: `number ${i}` });
+    const page = await open(browser);
+    await enter(page);
+    await until(async () => (await page.locator('.operation').count()) === 10, 'ten at first');
+    assert.match(await textOf(newest(page)), /number 12.*It was in use already/);
+    await page.getByRole('button', { name: 'Older' }).click();
+    await until(async () => (await page.locator('.operation').count()) === 13, 'then all');
+    assert.equal(await page.getByRole('button', { name: 'Older' }).isVisible(), false);
+    assert.match(await textOf(page.locator('.operation').last()), /number 0/);
+  },
+};
+
+if (name === '--list') {
+  process.stdout.write(`${Object.keys(cases).join('\n')}\n`);
+  process.exit(0);
+}
+mkdirSync(pictures, { recursive: true });
+const folder = mkdtempSync(join(tmpdir(), 'lpm-page-'));
+const context = await chromium.launchPersistentContext(folder, { executablePath: '/usr/bin/chromium', args: FLAGS, headless: true });
+let status = 0;
+try {
+  await cases[name](context.browser());
+  assert.deepEqual(wrongs, [], 'nothing in the console, nothing against the policy');
+} catch (e) {
+  console.error(e.stack, wrongs);
+  status = 1;
+} finally {
+  await context.close();
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exit(status);
