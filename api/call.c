@@ -21,17 +21,32 @@ void answer_add_header(struct answer *answer, const char *name, const char *form
     answer->header_count++;
 }
 
+void answer_text(struct answer *ret, unsigned status, const char *media, char *text)
+{
+    if (text) {
+        ret->status = status;
+        ret->body = text;
+        ret->media = media;
+        return;
+    }
+    answer_error(ret, error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, 0, "no memory for the answer"));
+}
+
 void answer_json(struct answer *ret, unsigned status, cJSON *json)
 {
     char *text = json ? cJSON_PrintUnformatted(json) : NULL;
 
     cJSON_Delete(json);
-    if (text) {
-        ret->status = status;
-        ret->body = text;
-        return;
-    }
-    answer_error(ret, error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, 0, "no memory for the answer"));
+    answer_text(ret, status, "application/json", text);
+}
+
+void answer_static(struct answer *ret, unsigned status, const char *media,
+                   const unsigned char *bytes, size_t len)
+{
+    ret->status = status;
+    ret->bytes = bytes;
+    ret->len = len;
+    ret->media = media;
 }
 
 void answer_problem_as(struct answer *answer, const struct problem *problem, unsigned status)

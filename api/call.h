@@ -16,7 +16,7 @@
 /* One request as the handlers see it, and what becomes of it: an answer, or something to wait for,
  * after which they are asked again. Nothing of HTTP's machinery is in here. */
 
-enum { CALL_ROUNDS_MAX = 3, ANSWER_HEADERS_MAX = 8, ANSWER_VALUE_MAX = 95 };
+enum { CALL_ROUNDS_MAX = 3, ANSWER_HEADERS_MAX = 8, ANSWER_VALUE_MAX = 239 };
 
 struct call {
     enum role role;
@@ -55,8 +55,13 @@ struct answer {
     unsigned wants;
     unsigned status;
     bool is_problem;
-    /* Owned (free); NULL: no body. */
+    /* Owned (free); NULL: no body, or `bytes`. */
     char *body;
+    /* A body that lasts as long as the program; NULL: none. */
+    const unsigned char *bytes;
+    size_t len;
+    /* Of the body; NULL: application/json. */
+    const char *media;
     size_t header_count;
     struct {
         const char *name;
@@ -69,6 +74,11 @@ void answer_add_header(struct answer *answer, const char *name, const char *form
     PRINTF_LIKE(3, 4);
 /* Takes `json`; NULL, or one that cannot be printed: no memory, which it then says. */
 void answer_json(struct answer *answer, unsigned status, cJSON *json);
+/* A text; takes `text`. NULL: no memory, which it then says. Keeps `media`. */
+void answer_text(struct answer *answer, unsigned status, const char *media, char *text);
+/* A body that lasts as long as the program. Keeps both. */
+void answer_static(struct answer *answer, unsigned status, const char *media,
+                   const unsigned char *bytes, size_t len);
 /* Makes `answer` the problem's, with its status and headers. */
 void answer_problem(struct answer *answer, const struct problem *problem);
 /* The same with another status than the code's own. */

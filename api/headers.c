@@ -1,5 +1,6 @@
 #include "api/headers.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
@@ -216,31 +217,44 @@ static bool take_media_type(const char **at, struct piece *ret_type, struct piec
     return take_token(at, ret_subtype);
 }
 
-/* How closely a media range names application/json; 0: not at all. */
-static int closeness(struct piece type, struct piece subtype)
+static bool same_piece(struct piece a, struct piece b)
 {
-    if (piece_is(type, "application") && piece_is(subtype, "json"))
-        return 3;
-    if (piece_is(type, "application") && piece_is(subtype, "*"))
-        return 2;
-    return piece_is(type, "*") && piece_is(subtype, "*") ? 1 : 0;
+    return a.len == b.len && strncasecmp(a.text, b.text, a.len) == 0;
 }
 
-bool headers_accept_json(const char *accept)
+struct media {
+    struct piece type, subtype;
+};
+
+/* How closely a media range names what is offered; 0: not at all. */
+static int closeness(struct media range, struct media offer)
+{
+    if (same_piece(range.type, offer.type) && same_piece(range.subtype, offer.subtype))
+        return 3;
+    if (same_piece(range.type, offer.type) && piece_is(range.subtype, "*"))
+        return 2;
+    return piece_is(range.type, "*") && piece_is(range.subtype, "*") ? 1 : 0;
+}
+
+bool headers_accept(const char *accept, const char *media)
 {
     int closest = 0, weight = 0;
+    struct media offer = { 0 };
+    bool is_media = take_media_type(&media, &offer.type, &offer.subtype);
 
+    assert(is_media);
     if (!accept || *skip_commas(accept) == '\0')
         return true;
     for (const char *at = skip_commas(accept); *at; at = skip_commas(at)) {
-        struct piece type, subtype, q = { "1", 1 };
+        struct piece q = { "1", 1 };
+        struct media range;
         bool ignored;
 
-        if (!take_media_type(&at, &type, &subtype) || !take_parameters(&at, &q, &ignored) ||
-            (*at && *at != ',') || weight_of(q) < 0)
+        if (!take_media_type(&at, &range.type, &range.subtype) ||
+            !take_parameters(&at, &q, &ignored) || (*at && *at != ',') || weight_of(q) < 0)
             return true;
-        if (closeness(type, subtype) > closest) {
-            closest = closeness(type, subtype);
+        if (closeness(range, offer) > closest) {
+            closest = closeness(range, offer);
             weight = weight_of(q);
         }
     }
@@ -256,8 +270,9 @@ bool headers_is_json(const char *content_type)
     if (!content_type)
         return false;
     at = skip_blanks(content_type);
-    return take_media_type(&at, &type, &subtype) && closeness(type, subtype) == 3 &&
-           take_parameters(&at, &ignored, &utf8) && *at == '\0' && utf8;
+    return take_media_type(&at, &type, &subtype) && piece_is(type, "application") &&
+           piece_is(subtype, "json") && take_parameters(&at, &ignored, &utf8) && *at == '\0' &&
+           utf8;
 }
 
 bool headers_want_fresh(const char *cache_control)

@@ -33,8 +33,9 @@ enum { HEADERS_WAIT_MAX_S = 600 };
 /* Prefer: wait=N (RFC 7240 4.3), the first one counts; N over 600 is taken as 600. False: no such
  * preference, or malformed. */
 bool headers_prefer_wait(const char *prefer, int64_t *ret_s);
-/* Whether the peer takes application/json (RFC 9110 12.5.1). A malformed value is as none. */
-bool headers_accept_json(const char *accept);
+/* Whether the peer takes `media`, a media type that may have parameters (RFC 9110 12.5.1). A malformed
+ * value is as none. */
+bool headers_accept(const char *accept, const char *media);
 /* application/json, in UTF-8 if it says so. */
 bool headers_is_json(const char *content_type);
 /* Cache-Control has the directive no-cache. */

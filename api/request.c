@@ -142,7 +142,7 @@ bool request_take_body(struct request *request, const char *piece, size_t len)
 static char *end_line(char *body)
 {
     size_t len = strlen(body);
-    char *line = realloc(body, len + sizeof "\n");
+    char *line = len > 0 && body[len - 1] == '\n' ? NULL : realloc(body, len + sizeof "\n");
 
     if (!line)
         return body;
@@ -150,13 +150,22 @@ static char *end_line(char *body)
     return line;
 }
 
+/* The library does not write to what it is told to keep. */
+static struct MHD_Response *make_static(const struct answer *answer)
+{
+    static const unsigned char nothing[1];
+    const void *bytes = answer->bytes ? answer->bytes : nothing;
+
+    return MHD_create_response_from_buffer(answer->len, (void *)(uintptr_t)bytes,
+                                           MHD_RESPMEM_PERSISTENT);
+}
+
 static struct MHD_Response *make_response(struct answer *answer)
 {
-    static char nothing[] = "";
     char *body = answer->body ? end_line(answer->body) : NULL;
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(body ? strlen(body) : 0, body ? body : nothing,
-                                        body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+        body ? MHD_create_response_from_buffer(strlen(body), body, MHD_RESPMEM_MUST_FREE)
+             : make_static(answer);
 
     if (!response)
         free(body);
@@ -166,7 +175,7 @@ static struct MHD_Response *make_response(struct answer *answer)
 
 enum MHD_Result request_answer(struct request *request, struct answer *answer)
 {
-    bool has_body = answer->body != NULL;
+    bool has_body = answer->body || answer->bytes;
     struct MHD_Response *response = make_response(answer);
     enum MHD_Result result;
 
@@ -175,6 +184,7 @@ enum MHD_Result request_answer(struct request *request, struct answer *answer)
     if (has_body)
         (void)MHD_add_response_header(response, "Content-Type",
                                       answer->is_problem ? "application/problem+json"
+                                      : answer->media    ? answer->media
                                                          : "application/json");
     (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     for (size_t i = 0; i < answer->header_count; i++)

@@ -19,6 +19,8 @@ static const struct row {
     /* NULL: GET. All others change something. */
     const char *method;
     bool is_open;
+    /* NULL: JSON. */
+    const char *media;
 } rows[] = {
     // clang-format off
     { ROUTE_HEALTHZ, { "healthz" }, .is_open = true },
@@ -38,6 +40,13 @@ static const struct row {
     { ROUTE_CONNECTIVITY, { "v1", "connectivity" }, .query = { "since" } },
     { ROUTE_STEERING, { "v1", "steering" } },
     { ROUTE_INFO, { "v1", "info" } },
+    { ROUTE_EVENTS, { "v1", "events" }, .media = "text/event-stream" },
+    { ROUTE_OPENAPI, { "v1", "openapi.json" } },
+    { ROUTE_METRICS, { "metrics" }, .media = "text/plain; version=0.0.4; charset=utf-8" },
+    { ROUTE_PAGE, { "" }, .is_open = true, .media = "text/html; charset=utf-8" },
+    { ROUTE_PAGE_CSS, { "page.css" }, .is_open = true, .media = "text/css; charset=utf-8" },
+    { ROUTE_PAGE_JS, { "page.js" }, .is_open = true, .media = "text/javascript; charset=utf-8" },
+    { ROUTE_ICON, { "icon.svg" }, .is_open = true, .media = "image/svg+xml" },
 }; // clang-format on
 
 /* ERROR_INVALID_REQUEST: bad escapes; *ret_len of `cap` or more: longer than anything we know. */
@@ -211,7 +220,7 @@ struct error router_match(const char *method, const char *target, struct route_m
     const char *param = "", *query;
     struct error e;
 
-    *ret = (struct route_match){ 0 };
+    *ret = (struct route_match){ .media = "application/json" };
     target = take_authority(target, ret);
     if (target[0] != '/')
         return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0, "the target is no path");
@@ -227,6 +236,8 @@ struct error router_match(const char *method, const char *target, struct route_m
     ret->route = row->route;
     ret->changes = row->method != NULL;
     ret->is_open = row->is_open;
+    if (row->media)
+        ret->media = row->media;
     memcpy(ret->param, param, strlen(param) + 1);
     if (ret->allow[0])
         return error_make(ERROR_IN_AGENT, ERROR_METHOD_NOT_ALLOWED, 0, "this takes %s only",

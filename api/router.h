@@ -27,6 +27,13 @@ enum route {
     ROUTE_CONNECTIVITY,
     ROUTE_STEERING,
     ROUTE_INFO,
+    ROUTE_EVENTS,
+    ROUTE_OPENAPI,
+    ROUTE_METRICS,
+    ROUTE_PAGE,
+    ROUTE_PAGE_CSS,
+    ROUTE_PAGE_JS,
+    ROUTE_ICON,
 };
 
 enum {
@@ -45,6 +52,8 @@ struct route_match {
     bool changes;
     /* No token is needed for it. */
     bool is_open;
+    /* The media type of what it answers, with its parameters; problems are JSON all the same. */
+    const char *media;
     /* What stood at {…} in the path, decoded; "" where there is none. */
     char param[ROUTER_PARAM_MAX + 1];
     size_t query_count;

@@ -16,6 +16,7 @@
 #include "agent/state/snapshot.h"
 #include "api/body.h"
 #include "api/lock_routes.h"
+#include "api/page_routes.h"
 #include "config/config.h"
 
 enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 100 };
@@ -279,6 +280,18 @@ static void get_steering(const struct routes *routes, const struct snapshot *now
     (void)call;
     answer_json(ret, 200, object_of_text("mode", "off"));
     answer_add_header(ret, "Cache-Control", "no-cache");
+}
+
+static void get_metrics(const struct routes *routes, const struct snapshot *now, struct call *call,
+                        struct answer *ret)
+{
+    (void)routes;
+    (void)now;
+    answer_text(ret, 200, call->match.media,
+                strdup("# HELP lpm_build_info The version that runs.\n"
+                       "# TYPE lpm_build_info gauge\n"
+                       "lpm_build_info{version=\"" LPM_VERSION "\"} 1\n"));
+    answer_add_header(ret, "Cache-Control", "no-store");
 }
 
 /* --- operations --- */
@@ -555,6 +568,12 @@ static const handler handlers[] = {
     [ROUTE_CONNECTIVITY] = get_connectivity,
     [ROUTE_STEERING] = get_steering,
     [ROUTE_INFO] = get_info,
+    [ROUTE_OPENAPI] = page_routes_get,
+    [ROUTE_METRICS] = get_metrics,
+    [ROUTE_PAGE] = page_routes_get,
+    [ROUTE_PAGE_CSS] = page_routes_get,
+    [ROUTE_PAGE_JS] = page_routes_get,
+    [ROUTE_ICON] = page_routes_get,
 };
 
 /* Who may come in and what for, before anything of what came is judged; then syntax from the outside
@@ -573,9 +592,9 @@ static struct error check(const struct call *call)
         return call->head;
     if (call->routing.code)
         return call->routing;
-    if (!headers_accept_json(call->headers[HEADER_ACCEPT]))
-        return error_make(ERROR_IN_AGENT, ERROR_NOT_ACCEPTABLE, 0,
-                          "only application/json can be given");
+    if (!headers_accept(call->headers[HEADER_ACCEPT], call->match.media))
+        return error_make(ERROR_IN_AGENT, ERROR_NOT_ACCEPTABLE, 0, "only %s can be given",
+                          call->match.media);
     if (call->body_len > BODY_MAX)
         return error_make(ERROR_IN_AGENT, ERROR_PAYLOAD_TOO_LARGE, 0, "a body has at most %d bytes",
                           BODY_MAX);

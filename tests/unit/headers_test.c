@@ -97,8 +97,17 @@ static void accept_json(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(accepts); i++) {
         print_message("%s\n", accepts[i].accept ? accepts[i].accept : "none");
-        assert_int_equal(headers_accept_json(accepts[i].accept), accepts[i].ok);
+        assert_int_equal(headers_accept(accepts[i].accept, "application/json"), accepts[i].ok);
     }
+}
+
+static void accept_others(void **state)
+{
+    (void)state;
+    assert_true(headers_accept("text/event-stream", "text/event-stream"));
+    assert_true(headers_accept("text/*;q=0.2, application/json;q=0", "text/css; charset=utf-8"));
+    assert_false(headers_accept("application/json", "text/event-stream"));
+    assert_false(headers_accept("text/html", "text/plain; version=0.0.4; charset=utf-8"));
 }
 
 static const struct {
@@ -183,8 +192,9 @@ static void names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(prefer_wait), cmocka_unit_test(accept_json), cmocka_unit_test(is_json),
-        cmocka_unit_test(want_fresh),  cmocka_unit_test(names),
+        cmocka_unit_test(prefer_wait),   cmocka_unit_test(accept_json),
+        cmocka_unit_test(accept_others), cmocka_unit_test(is_json),
+        cmocka_unit_test(want_fresh),    cmocka_unit_test(names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

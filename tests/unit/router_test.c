@@ -42,10 +42,17 @@ static const struct {
     { "GET", "/v1/connectivity?since=2026-11-23T20:01:29.120%2B01:00", ERROR_NONE, ROUTE_CONNECTIVITY },
     { "GET", "/v1/steering", ERROR_NONE, ROUTE_STEERING },
     { "GET", "/v1/info", ERROR_NONE, ROUTE_INFO },
+    { "GET", "/v1/events", ERROR_NONE, ROUTE_EVENTS },
+    { "GET", "/v1/openapi.json", ERROR_NONE, ROUTE_OPENAPI },
+    { "GET", "/metrics", ERROR_NONE, ROUTE_METRICS },
+    { "GET", "/", ERROR_NONE, ROUTE_PAGE },
+    { "GET", "http://lpm/", ERROR_NONE, ROUTE_PAGE },
+    { "GET", "/page.css", ERROR_NONE, ROUTE_PAGE_CSS },
+    { "GET", "/page.js", ERROR_NONE, ROUTE_PAGE_JS },
+    { "GET", "/icon.svg", ERROR_NONE, ROUTE_ICON },
+    { "POST", "/", ERROR_METHOD_NOT_ALLOWED, ROUTE_PAGE, .says = "GET, HEAD" },
 
-    { "GET", "/", ERROR_NOT_FOUND },
     { "GET", "//", ERROR_NOT_FOUND },
-    { "GET", "http://lpm", ERROR_NOT_FOUND },
     { "GET", "/v1", ERROR_NOT_FOUND },
     { "GET", "/v1/", ERROR_NOT_FOUND },
     { "GET", "/v1/eid/", ERROR_NOT_FOUND },
@@ -62,7 +69,7 @@ static const struct {
     { "POST", "/v1/profiles/" ICCID "/enable/now", ERROR_NOT_FOUND },
     { "POST", "/v1/profiles/" ICCID "/disable", ERROR_NOT_FOUND },
     /* Of later versions. */
-    { "GET", "/v1/events", ERROR_NOT_FOUND },
+    { "GET", "/v1/event", ERROR_NOT_FOUND },
     { "GET", "/v1/locks", ERROR_NOT_FOUND },
     { "GET", "/v1/locks/steering", ERROR_NOT_FOUND },
     { "PUT", "/v1/locks/switch/x", ERROR_NOT_FOUND },
@@ -149,8 +156,14 @@ static void who_may(void **state)
     (void)state;
     assert_ok(router_match("GET", "/healthz", &found));
     assert_true(found.is_open && !found.changes);
+    assert_ok(router_match("GET", "/", &found));
+    assert_true(found.is_open && !found.changes);
+    assert_string_equal(found.media, "text/html; charset=utf-8");
+    assert_ok(router_match("GET", "/metrics", &found));
+    assert_true(!found.is_open && !found.changes);
     assert_ok(router_match("GET", "/v1/eid", &found));
     assert_true(!found.is_open && !found.changes);
+    assert_string_equal(found.media, "application/json");
     assert_ok(router_match("POST", "/v1/profiles/1/enable", &found));
     assert_true(!found.is_open && found.changes);
     assert_ok(router_match("GET", "/v1/locks/switch", &found));
