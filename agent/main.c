@@ -198,6 +198,7 @@ static bool build_doors(struct agent *agent)
                                    .state = agent->state,
                                    .operations = agent->operations,
                                    .journal = agent->journal,
+                                   .broker = agent->broker,
                                    .bus = agent->bus,
                                    .reads = agent->reads,
                                    .samples = agent->samples };

@@ -9,32 +9,59 @@
 #include "agent/state/bus.h"
 #include "api/door.h"
 #include "api/http.h"
+#include "api/news.h"
 #include "config/config.h"
 
 struct api {
     const struct config *config;
     struct proofs *proofs;
+    struct news *news;
     struct http *http;
     struct auth_tokens tokens;
     struct door_file socket, view_socket;
 };
+
+/* False: nobody who listens is told of it. */
+static bool post(struct news *news, enum bus_event event, const void *data)
+{
+    switch (event) {
+    case BUS_OPERATION:
+        news_post_operation(news, data);
+        return true;
+    case BUS_PROFILES:
+        news_post_profiles(news, ((const struct bus_profiles *)data)->by);
+        return true;
+    case BUS_CONNECTIVITY:
+        news_post(news, NEWS_CONNECTIVITY);
+        return true;
+    case BUS_MODEM:
+    case BUS_JOURNAL:
+    case BUS_HEALTH:
+        news_post(news, NEWS_HEALTH);
+        return true;
+    case BUS_OPERATION_AGAIN:
+    case BUS_SIM:
+    case BUS_SWITCHING:
+        break;
+    }
+    return false;
+}
 
 static void on_event(void *ctx, enum bus_event event, const void *data)
 {
     struct api *api = ctx;
 
     /* What the disk did not take at once is there when it recovers. */
-    if (event == BUS_JOURNAL)
+    if (event == BUS_JOURNAL || (event == BUS_OPERATION && operation_has_ended(data)))
         proofs_forget(api->proofs);
-    if (event != BUS_OPERATION || !operation_has_ended(data))
-        return;
-    proofs_forget(api->proofs);
-    http_post_end(api->http);
+    if (post(api->news, event, data))
+        http_wake(api->http);
 }
 
 struct api *api_new(const struct api_parts *parts)
 {
     struct routes routes = { .config = parts->config,
+                             .broker = parts->broker,
                              .state = parts->state,
                              .operations = parts->operations,
                              .journal = parts->journal,
@@ -45,9 +72,11 @@ struct api *api_new(const struct api_parts *parts)
         return NULL;
     api->config = parts->config;
     routes.proofs = api->proofs = proofs_new(parts->journal, config_label_of, parts->config);
-    if (api->proofs)
-        api->http = http_new(&routes, parts->reads);
+    api->news = news_new();
+    if (api->proofs && api->news)
+        api->http = http_new(&routes, parts->reads, api->news);
     if (!api->http) {
+        news_free(api->news);
         proofs_free(api->proofs);
         free(api);
         return NULL;
@@ -138,6 +167,7 @@ void api_free(struct api *api)
         return;
     api_stop(api);
     http_free(api->http);
+    news_free(api->news);
     proofs_free(api->proofs);
     free(api);
 }

@@ -4,6 +4,7 @@
 
 /* The REST doors: two unix sockets and a TCP address, served by one thread. */
 
+struct broker;
 struct bus;
 struct config;
 struct journal;
@@ -18,6 +19,7 @@ struct api_parts {
     struct state *state;
     struct operations *operations;
     struct journal *journal;
+    struct broker *broker;
     struct bus *bus;
     struct reads *reads;
     struct samples *samples;

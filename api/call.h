@@ -48,6 +48,8 @@ enum answer_kind {
     ANSWER_WAITS_FOR_READ,
     /* ANSWER_WAITS_FOR_END: of call->operation, for call->wait_s. */
     ANSWER_WAITS_FOR_END,
+    /* ANSWER_LISTENS: to the events, from call->headers[HEADER_LAST_EVENT_ID] on. */
+    ANSWER_LISTENS,
 };
 
 struct answer {

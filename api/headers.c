@@ -20,6 +20,7 @@ static const struct {
     [HEADER_IDEMPOTENCY_KEY] = { "Idempotency-Key", false },
     [HEADER_IF_MATCH] = { "If-Match", true },
     [HEADER_IF_NONE_MATCH] = { "If-None-Match", true },
+    [HEADER_LAST_EVENT_ID] = { "Last-Event-ID", false },
     [HEADER_ORIGIN] = { "Origin", false },
     [HEADER_PREFER] = { "Prefer", true },
     [HEADER_TRANSFER_ENCODING] = { "Transfer-Encoding", false },

@@ -20,8 +20,11 @@
 #include "agent/operation/operations.h"
 #include "agent/state/reads.h"
 #include "api/body.h"
+#include "api/events.h"
+#include "api/listener.h"
 #include "api/peer.h"
 #include "api/request.h"
+#include "api/tell.h"
 
 /* The worker answers every reader within READS_WAIT_MS; this is for the day when it hangs. */
 enum { READ_GRACE_MS = 3000, EVENTS_MAX = 32, CONNECTION_MEMORY = 16 * 1024 };
@@ -37,6 +40,7 @@ struct door {
     int fd;
     /* It has something to do now. */
     bool due;
+    size_t stream_count;
 };
 
 struct connection {
@@ -48,6 +52,21 @@ struct connection {
     int64_t deadline_ms;
     /* Suspended, so that the library does not notice when the peer goes. */
     struct request *suspended;
+    /* NULL: it does not listen to events. */
+    struct stream *stream;
+};
+
+/* A connection that gets the events as they come. */
+struct stream {
+    struct stream *next, *before;
+    struct connection *connection;
+    struct MHD_Connection *mhd;
+    struct listener listener;
+    /* Suspended until there is something to send, or until then, when a comment is due. */
+    bool sleeps;
+    int64_t beat_ms;
+    /* The peer has closed. */
+    bool is_gone;
 };
 
 /* Between a reader and the worker's answer; outlives the request when the peer goes first. */
@@ -62,6 +81,7 @@ struct http {
     enum source source;
     struct routes routes;
     struct reads *reads;
+    struct news *news;
     size_t door_count;
     struct door doors[HTTP_DOORS_MAX];
     int epoll_fd, wake_fd;
@@ -71,20 +91,21 @@ struct http {
     pthread_mutex_t lock;
     /* under lock: */
     struct waiter *posted;
-    size_t enders; /* requests that wait for an operation's end */
-    bool ended, stop;
+    bool stop;
 
     /* The thread's own: */
     bool stopping;
     struct connection *connections;
     struct request *waiting;
+    struct events *events;
+    struct stream *streams;
     size_t request_count;
     int64_t sweep_ms; /* no deadline of a connection is earlier */
 };
 
 /* --- posting: any thread --- */
 
-static void wake(struct http *http)
+void http_wake(struct http *http)
 {
     const uint64_t one = 1;
     ssize_t ignored = write(http->wake_fd, &one, sizeof one);
@@ -102,20 +123,7 @@ static void post_read(void *ctx, const struct error *error)
     waiter->next = http->posted;
     http->posted = waiter;
     pthread_mutex_unlock(&http->lock);
-    wake(http);
-}
-
-void http_post_end(struct http *http)
-{
-    bool wanted;
-
-    pthread_mutex_lock(&http->lock);
-    wanted = http->enders > 0;
-    if (wanted)
-        http->ended = true;
-    pthread_mutex_unlock(&http->lock);
-    if (wanted)
-        wake(http);
+    http_wake(http);
 }
 
 /* --- connections --- */
@@ -184,10 +192,26 @@ static void sweep(struct http *http, int64_t now_ms)
 
 /* --- waiting --- */
 
+/* From now on only we look at the connection. */
+static void take_aside(struct connection *connection, struct MHD_Connection *mhd)
+{
+    struct epoll_event event = { .data.ptr = connection }; /* EPOLLHUP comes unasked */
+
+    allow(connection, CLOCK_NEVER);
+    (void)epoll_ctl(connection->door->http->epoll_fd, EPOLL_CTL_ADD, connection->fd, &event);
+    MHD_suspend_connection(mhd);
+}
+
+static void give_back(struct connection *connection, struct MHD_Connection *mhd)
+{
+    (void)epoll_ctl(connection->door->http->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+    MHD_resume_connection(mhd);
+    connection->door->due = true;
+}
+
 static void suspend(struct http *http, struct request *request, int64_t deadline_ms)
 {
     struct connection *connection = connection_of(request->connection);
-    struct epoll_event event = { .data.ptr = connection }; /* EPOLLHUP comes unasked */
 
     request->waits = true;
     request->deadline_ms = deadline_ms;
@@ -197,16 +221,7 @@ static void suspend(struct http *http, struct request *request, int64_t deadline
         request->next->before = request;
     http->waiting = request;
     connection->suspended = request;
-    allow(connection, CLOCK_NEVER);
-    (void)epoll_ctl(http->epoll_fd, EPOLL_CTL_ADD, connection->fd, &event);
-    MHD_suspend_connection(request->connection);
-}
-
-static void count_enders(struct http *http, int by)
-{
-    pthread_mutex_lock(&http->lock);
-    http->enders = by > 0 ? http->enders + 1 : http->enders - 1;
-    pthread_mutex_unlock(&http->lock);
+    take_aside(connection, request->connection);
 }
 
 /* The request stops waiting, whatever for. */
@@ -220,8 +235,6 @@ static void forget(struct http *http, struct request *request)
     *(request->before ? &request->before->next : &http->waiting) = request->next;
     if (request->waiter)
         request->waiter->request = NULL;
-    else
-        count_enders(http, -1);
     request->waiter = NULL;
 }
 
@@ -231,9 +244,7 @@ static void resume(struct http *http, struct request *request)
 
     forget(http, request);
     connection->suspended = NULL;
-    (void)epoll_ctl(http->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
-    MHD_resume_connection(request->connection);
-    connection->door->due = true;
+    give_back(connection, request->connection);
 }
 
 static void end_read(struct http *http, struct request *request, struct error e)
@@ -279,19 +290,102 @@ static bool has_ended(struct http *http, const struct request *request)
            operation_has_ended(&op);
 }
 
-/* True: suspended until the end is there. It is counted first and looked at after, so that an end in
- * between is posted. */
+/* True: suspended until the end is there. One that comes after this look is among the news. */
 static bool wait_for_end(struct http *http, struct request *request)
 {
-    if (http->stopping)
+    if (http->stopping || has_ended(http, request))
         return false;
-    count_enders(http, +1);
-    if (has_ended(http, request)) {
-        count_enders(http, -1);
-        return false;
-    }
     suspend(http, request, clock_now_ms() + 1000 * request->call.wait_s);
     return true;
+}
+
+/* --- events --- */
+
+static void wake_stream(struct stream *stream)
+{
+    if (!stream->sleeps)
+        return;
+    stream->sleeps = false;
+    allow(stream->connection, HTTP_ANSWER_MS);
+    give_back(stream->connection, stream->mhd);
+}
+
+/* The library asks for more, as the peer has taken what it had. */
+static ssize_t feed(void *cls, uint64_t position, char *buffer, size_t cap)
+{
+    struct stream *stream = cls;
+    ssize_t n = stream->is_gone ? LISTENER_LOST : listener_fill(&stream->listener, buffer, cap);
+
+    (void)position;
+    if (n == LISTENER_OVER)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (n == LISTENER_LOST)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    stream->beat_ms = clock_now_ms() + LISTENER_BEAT_MS;
+    if (n > 0) {
+        allow(stream->connection, HTTP_ANSWER_MS);
+        return n;
+    }
+    stream->sleeps = true;
+    take_aside(stream->connection, stream->mhd);
+    return 0;
+}
+
+static void end_stream(struct http *http, struct connection *connection)
+{
+    struct stream *stream = connection->stream;
+
+    if (!stream)
+        return;
+    connection->stream = NULL;
+    connection->door->stream_count--;
+    if (stream->next)
+        stream->next->before = stream->before;
+    *(stream->before ? &stream->before->next : &http->streams) = stream->next;
+    free(stream);
+}
+
+/* NULL: no memory. */
+static struct stream *begin_stream(struct http *http, struct request *request)
+{
+    struct connection *connection = connection_of(request->connection);
+    struct stream *stream = calloc(1, sizeof *stream);
+
+    if (!stream)
+        return NULL;
+    stream->connection = connection;
+    stream->mhd = request->connection;
+    listener_init(&stream->listener, http->events, request->call.headers[HEADER_LAST_EVENT_ID]);
+    stream->listener.ends = http->stopping;
+    stream->next = http->streams;
+    if (stream->next)
+        stream->next->before = stream;
+    http->streams = stream;
+    connection->stream = stream;
+    connection->door->stream_count++;
+    return stream;
+}
+
+/* Wakes those who have something to send; with `ends` all, who end when that is done. */
+static void wake_streams(struct http *http, int64_t now_ms, bool ends)
+{
+    for (struct stream *s = http->streams; s; s = s->next) {
+        s->listener.ends = s->listener.ends || ends;
+        s->listener.beats = s->listener.beats || (s->sleeps && s->beat_ms <= now_ms);
+        if (listener_has_more(&s->listener))
+            wake_stream(s);
+    }
+}
+
+static void take_news(struct http *http)
+{
+    if (!tell_news(http->news, &http->routes, http->events))
+        return;
+    for (struct request *r = http->waiting, *next; r; r = next) {
+        next = r->next;
+        if (!r->waiter && has_ended(http, r))
+            resume(http, r);
+    }
 }
 
 /* --- requests --- */
@@ -317,6 +411,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
     *context = NULL;
     if (connection) {
         connection->suspended = NULL;
+        end_stream(door->http, connection);
         allow(connection, HTTP_IDLE_MS);
     }
     if (!request)
@@ -326,6 +421,24 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
     request_free(request);
 }
 
+/* False: `ret` says why not. */
+static bool listen_to_events(struct door *door, struct request *request, struct answer *ret)
+{
+    struct stream *stream;
+
+    *ret = (struct answer){ 0 };
+    if (door->stream_count >= HTTP_LISTENERS_MAX) {
+        answer_error(ret, error_make(ERROR_IN_AGENT, ERROR_QUEUE_FULL, 0,
+                                     "this door has %d listeners already", HTTP_LISTENERS_MAX));
+        return false;
+    }
+    stream = begin_stream(door->http, request);
+    if (stream)
+        return true;
+    answer_error(ret, error_make(ERROR_IN_SYSTEM, ERROR_INTERNAL, 0, "no memory to listen"));
+    return false;
+}
+
 static enum MHD_Result answer(struct door *door, struct request *request)
 {
     struct http *http = door->http;
@@ -333,6 +446,8 @@ static enum MHD_Result answer(struct door *door, struct request *request)
 
     for (;;) {
         routes_answer(&http->routes, &request->call, &ready);
+        if (ready.kind == ANSWER_LISTENS && listen_to_events(door, request, &ready))
+            return request_stream(request, feed, connection_of(request->connection)->stream);
         if (ready.kind == ANSWER_READY)
             break;
         if (ready.kind == ANSWER_WAITS_FOR_READ ? wait_for_read(http, request, ready.wants)
@@ -429,14 +544,12 @@ static void take_posted(struct http *http)
     struct waiter *posted;
     uint64_t ignored_count;
     ssize_t ignored = read(http->wake_fd, &ignored_count, sizeof ignored_count);
-    bool ended, stop;
+    bool stop;
 
     (void)ignored; /* EAGAIN: nobody wrote */
     pthread_mutex_lock(&http->lock);
     posted = http->posted;
     http->posted = NULL;
-    ended = http->ended;
-    http->ended = false;
     stop = http->stop;
     pthread_mutex_unlock(&http->lock);
     while (posted) {
@@ -447,11 +560,7 @@ static void take_posted(struct http *http)
             end_read(http, waiter->request, waiter->error);
         free(waiter);
     }
-    for (struct request *r = ended ? http->waiting : NULL, *next; r; r = next) {
-        next = r->next;
-        if (!r->waiter && has_ended(http, r))
-            resume(http, r);
-    }
+    take_news(http);
     http->stopping = http->stopping || stop;
 }
 
@@ -479,6 +588,9 @@ static int64_t next_deadline(const struct http *http)
     for (const struct request *r = http->waiting; r; r = r->next)
         if (r->deadline_ms < deadline_ms)
             deadline_ms = r->deadline_ms;
+    for (const struct stream *s = http->streams; s; s = s->next)
+        if (s->sleeps && s->beat_ms < deadline_ms)
+            deadline_ms = s->beat_ms;
     return deadline_ms;
 }
 
@@ -508,11 +620,15 @@ static void take_event(struct http *http, void *what)
     if (source == SOURCE_DOOR) {
         ((struct door *)what)->due = true;
     } else if (source == SOURCE_CONNECTION) {
-        struct request *request = ((struct connection *)what)->suspended;
+        struct connection *connection = what;
 
         /* The peer has gone; nobody reads what is answered now. */
-        if (request)
-            end_read(http, request, stopping_error());
+        if (connection->suspended)
+            end_read(http, connection->suspended, stopping_error());
+        if (connection->stream && connection->stream->sleeps) {
+            connection->stream->is_gone = true;
+            wake_stream(connection->stream);
+        }
     }
     (void)http; /* SOURCE_WAKE: what was posted is looked at after each poll */
 }
@@ -529,6 +645,7 @@ static void run(struct http *http, int64_t deadline_ms)
     take_posted(http);
     now_ms = clock_now_ms();
     end_waits(http, now_ms, false);
+    wake_streams(http, now_ms, http->stopping);
     sweep(http, now_ms);
     for (size_t i = 0; i < http->door_count; i++)
         if (http->doors[i].due) {
@@ -556,6 +673,7 @@ static void wind_up(struct http *http)
     } while (http->request_count > 0 && clock_now_ms() < deadline_ms);
     /* The library aborts when it stops with a suspended connection. */
     end_waits(http, 0, true);
+    wake_streams(http, 0, true);
     for (size_t i = 0; i < http->door_count; i++)
         (void)MHD_run(http->doors[i].daemon);
 }
@@ -573,7 +691,7 @@ static void *serve(void *ctx)
 
 /* --- start and stop --- */
 
-struct http *http_new(const struct routes *routes, struct reads *reads)
+struct http *http_new(const struct routes *routes, struct reads *reads, struct news *news)
 {
     struct http *http = calloc(1, sizeof *http);
     struct epoll_event event = { .events = EPOLLIN };
@@ -583,12 +701,14 @@ struct http *http_new(const struct routes *routes, struct reads *reads)
     http->source = SOURCE_WAKE;
     http->routes = *routes;
     http->reads = reads;
+    http->news = news;
     http->sweep_ms = CLOCK_NEVER;
+    http->events = events_new();
     pthread_mutex_init(&http->lock, NULL);
     event.data.ptr = http;
     http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     http->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (http->epoll_fd >= 0 && http->wake_fd >= 0 &&
+    if (http->events && http->epoll_fd >= 0 && http->wake_fd >= 0 &&
         epoll_ctl(http->epoll_fd, EPOLL_CTL_ADD, http->wake_fd, &event) == 0)
         return http;
     http_free(http);
@@ -650,7 +770,7 @@ void http_stop(struct http *http)
         pthread_mutex_lock(&http->lock);
         http->stop = true;
         pthread_mutex_unlock(&http->lock);
-        wake(http);
+        http_wake(http);
         (void)pthread_join(http->thread, NULL);
         http->started = false;
     }
@@ -674,6 +794,7 @@ void http_free(struct http *http)
         (void)close(http->epoll_fd);
     if (http->wake_fd >= 0)
         (void)close(http->wake_fd);
+    events_free(http->events);
     pthread_mutex_destroy(&http->lock);
     free(http);
 }

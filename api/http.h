@@ -13,6 +13,7 @@
  * this thread resumes it. No lock is held while the library is called. */
 
 struct http;
+struct news;
 struct reads;
 
 enum {
@@ -21,6 +22,7 @@ enum {
     HTTP_REQUEST_MS = 10000,    /* from accept to the end of the head; then again for the body */
     HTTP_ANSWER_MS = 30000,     /* to take the answer */
     HTTP_IDLE_MS = 60000,       /* between two requests of a connection */
+    HTTP_LISTENERS_MAX = 100,   /* of each door */
     HTTP_STOP_MS = 1500,
 };
 
@@ -37,8 +39,8 @@ struct http_door {
     const struct auth_tokens *tokens;
 };
 
-/* Keeps both. NULL: no memory, or no descriptors. */
-struct http *http_new(const struct routes *routes, struct reads *reads);
+/* Keeps all. NULL: no memory, or no descriptors. */
+struct http *http_new(const struct routes *routes, struct reads *reads, struct news *news);
 /* Before http_start(). Takes `fd`, which listens. Keeps what `door` points to. */
 MUST_CHECK struct error http_add_door(struct http *http, const struct http_door *door, int fd);
 MUST_CHECK struct error http_start(struct http *http);
@@ -46,5 +48,5 @@ MUST_CHECK struct error http_start(struct http *http);
 void http_stop(struct http *http);
 void http_free(struct http *http);
 
-/* An operation has ended. Any thread; only posts. */
-void http_post_end(struct http *http);
+/* Something was posted to `news`. Any thread; never waits. */
+void http_wake(struct http *http);

@@ -173,6 +173,24 @@ static struct MHD_Response *make_response(struct answer *answer)
     return response;
 }
 
+enum MHD_Result request_stream(struct request *request, MHD_ContentReaderCallback feed, void *cls)
+{
+    enum { BLOCK = 4096 };
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, feed, cls, NULL);
+    enum MHD_Result result;
+
+    if (!response)
+        return MHD_NO;
+    (void)MHD_add_response_header(response, "Content-Type", request->call.match.media);
+    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    (void)MHD_add_response_header(response, "Cache-Control", "no-store");
+    result = MHD_queue_response(request->connection, 200, response);
+    MHD_destroy_response(response);
+    request->answered = true;
+    return result;
+}
+
 enum MHD_Result request_answer(struct request *request, struct answer *answer)
 {
     bool has_body = answer->body || answer->bytes;

@@ -48,5 +48,7 @@ uint64_t request_announced(const struct request *request);
 bool request_waits_for_leave(const struct request *request);
 /* A piece of the body. False: far too much, or no memory; the connection is not worth keeping. */
 bool request_take_body(struct request *request, const char *piece, size_t len);
+/* Answers 200 with an event stream that `feed` gives piece by piece; keeps `cls`. */
+enum MHD_Result request_stream(struct request *request, MHD_ContentReaderCallback feed, void *cls);
 /* Hands the answer to the library; its body is taken. */
 enum MHD_Result request_answer(struct request *request, struct answer *answer);

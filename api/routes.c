@@ -15,6 +15,7 @@
 #include "agent/state/samples.h"
 #include "agent/state/snapshot.h"
 #include "api/body.h"
+#include "api/health.h"
 #include "api/lock_routes.h"
 #include "api/page_routes.h"
 #include "config/config.h"
@@ -228,13 +229,10 @@ static void get_health(const struct routes *routes, const struct snapshot *now, 
 static void get_ready(const struct routes *routes, const struct snapshot *now, struct call *call,
                       struct answer *ret)
 {
-    struct problem why = { .error = now->trouble };
+    const struct problem why = { .error = health_trouble(now) };
 
     (void)routes;
     (void)call;
-    if (now->modem != MODEM_READY && !why.error.code)
-        why.error =
-            error_make(ERROR_IN_AGENT, ERROR_MODEM_ABSENT, 0, "the modem is not set up yet");
     if (!why.error.code) {
         answer_json(ret, 200, object_of_text("status", "ready"));
         answer_add_header(ret, "Cache-Control", "no-store");
@@ -248,25 +246,34 @@ static cJSON *abilities(void)
     static const char *const names[] = { "eid",          "profiles",    "enable",         "wait",
                                          "if-match",     "idempotency", "expect-enabled", "cancel",
                                          "connectivity", "plan",        "confirm",        "lock",
-                                         "force" };
+                                         "force",        "events",      "metrics" };
 
     return cJSON_CreateStringArray(names, (int)ARRAY_LEN(names));
+}
+
+/* False: no memory. */
+static bool add_more_info(cJSON *json, const struct routes *routes, const struct snapshot *now,
+                          enum role role)
+{
+    cJSON *can = abilities();
+
+    if (!can || !cJSON_AddItemToObject(json, "can", can)) {
+        cJSON_Delete(can);
+        return false;
+    }
+    return health_add_parts(json, routes, now) &&
+           cJSON_AddStringToObject(json, "role", role_name(role)) != NULL;
 }
 
 static void get_info(const struct routes *routes, const struct snapshot *now, struct call *call,
                      struct answer *ret)
 {
     cJSON *json = render_info(now, routes->config->device_id);
-    cJSON *can = abilities();
 
-    (void)call;
-    if (json && can && cJSON_AddItemToObject(json, "can", can))
-        can = NULL;
-    if (can) {
+    if (json && !add_more_info(json, routes, now, call->role)) {
         cJSON_Delete(json);
         json = NULL;
     }
-    cJSON_Delete(can);
     answer_json(ret, 200, json);
     if (!ret->is_problem)
         answer_add_header(ret, "Cache-Control", "no-cache");
@@ -280,6 +287,15 @@ static void get_steering(const struct routes *routes, const struct snapshot *now
     (void)call;
     answer_json(ret, 200, object_of_text("mode", "off"));
     answer_add_header(ret, "Cache-Control", "no-cache");
+}
+
+static void get_events(const struct routes *routes, const struct snapshot *now, struct call *call,
+                       struct answer *ret)
+{
+    (void)routes;
+    (void)now;
+    (void)call;
+    *ret = (struct answer){ .kind = ANSWER_LISTENS };
 }
 
 static void get_metrics(const struct routes *routes, const struct snapshot *now, struct call *call,
@@ -568,6 +584,7 @@ static const handler handlers[] = {
     [ROUTE_CONNECTIVITY] = get_connectivity,
     [ROUTE_STEERING] = get_steering,
     [ROUTE_INFO] = get_info,
+    [ROUTE_EVENTS] = get_events,
     [ROUTE_OPENAPI] = page_routes_get,
     [ROUTE_METRICS] = get_metrics,
     [ROUTE_PAGE] = page_routes_get,

@@ -5,6 +5,7 @@
 /* What each call answers. It never waits: what is not there yet comes back as something to wait
  * for. */
 
+struct broker;
 struct config;
 struct journal;
 struct operations;
@@ -15,6 +16,7 @@ struct state;
 /* All are kept. */
 struct routes {
     const struct config *config;
+    struct broker *broker;
     struct state *state;
     struct operations *operations;
     struct journal *journal;

@@ -276,6 +276,7 @@ static void note_accepted(struct mqtt *mqtt)
     pthread_mutex_unlock(&mqtt->lock);
     /* Only this thread sets it. */
     broker_accepted(mqtt->broker, mqtt->attempt_ms, clock_now_ms());
+    bus_publish(mqtt->bus, BUS_HEALTH, NULL);
 }
 
 static void drop_link(struct mqtt *mqtt)
@@ -306,8 +307,11 @@ static void wait_for_next_try(struct mqtt *mqtt, enum reason_verdict verdict, co
     tell_offline(mqtt->tell);
     wait_ms = mqtt->after_close.at_once ? 0 : wait_ms_of(mqtt, verdict);
     mqtt->after_close.at_once = false;
-    if (why)
+    if (why) {
+        broker_failed(mqtt->broker, why, verdict == REASON_REFUSED);
         log_trouble(mqtt, verdict, why, wait_ms);
+    }
+    bus_publish(mqtt->bus, BUS_HEALTH, NULL);
     enter(mqtt, STEP_WAITING, clock_now_ms() + wait_ms);
 }
 

@@ -761,10 +761,11 @@ struct error operations_lock(struct operations *ops, const struct operation_lock
             *ret = lock;
     }
     end_silently(ops);
-    if (!e.code)
-        log_info("switching locked", LOG_STR("holder", lock.holder),
-                 LOG_NUM("ttl_s", request->ttl_s),
-                 LOG_STR("reason", lock.reason[0] ? lock.reason : NULL));
+    if (e.code)
+        return e;
+    log_info("switching locked", LOG_STR("holder", lock.holder), LOG_NUM("ttl_s", request->ttl_s),
+             LOG_STR("reason", lock.reason[0] ? lock.reason : NULL));
+    bus_publish(ops->bus, BUS_HEALTH, NULL);
     return e;
 }
 
@@ -781,8 +782,10 @@ struct error operations_unlock(struct operations *ops, const char *holder, bool 
     else
         e = change_lock(ops, NULL);
     end_silently(ops);
-    if (!e.code)
-        log_info("switching unlocked", LOG_STR("holder", held.holder));
+    if (e.code)
+        return e;
+    log_info("switching unlocked", LOG_STR("holder", held.holder));
+    bus_publish(ops->bus, BUS_HEALTH, NULL);
     return e;
 }
 

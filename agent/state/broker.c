@@ -1,6 +1,7 @@
 #include "agent/state/broker.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct broker {
@@ -47,6 +48,7 @@ void broker_accepted(struct broker *broker, int64_t begun_ms, int64_t at_ms)
     broker->facts.accepted_begun_ms = begun_ms;
     broker->facts.accepted_at_ms = at_ms;
     broker->facts.online = broker->facts.was_online = true;
+    broker->facts.trouble[0] = '\0';
     let_go(broker);
 }
 
@@ -63,6 +65,14 @@ void broker_lost(struct broker *broker)
     pthread_mutex_lock(&broker->lock);
     broker->facts.online = false;
     let_go(broker);
+}
+
+void broker_failed(struct broker *broker, const char *why, bool refused)
+{
+    pthread_mutex_lock(&broker->lock);
+    (void)snprintf(broker->facts.trouble, sizeof broker->facts.trouble, "%s", why);
+    broker->facts.trouble_is_refusal = refused;
+    pthread_mutex_unlock(&broker->lock);
 }
 
 void broker_remember(struct broker *broker, int64_t at_ms)

@@ -55,6 +55,8 @@ struct snapshot {
 
     /* A switch is running: reads are answered from here whatever they ask. */
     bool switching;
+    /* No profile worked, and the agent goes on trying by itself. */
+    bool stranded;
 };
 
 struct state;

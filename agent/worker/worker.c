@@ -374,12 +374,22 @@ static void keep_rescue(struct worker *worker)
         log_warning("stranded state could not be written, going on", LOG_ERR(&e));
 }
 
+static void show_rescue(struct worker *worker)
+{
+    if (worker->view.now.stranded == worker->rescue.stranded)
+        return;
+    worker->view.now.stranded = worker->rescue.stranded;
+    view_publish(&worker->view);
+    bus_publish(worker->bus, BUS_HEALTH, NULL);
+}
+
 static void end_rescue(struct worker *worker)
 {
     bool kept = worker->rescue.stranded;
 
     if (rescue_end(&worker->rescue) && kept)
         keep_rescue(worker);
+    show_rescue(worker);
 }
 
 static void look_after_rescue(struct worker *worker, const struct connectivity *reading)
@@ -505,6 +515,7 @@ static void note_rescue(struct worker *worker, const struct operation *op,
         rescue_strand(&worker->rescue, &outcome->previous, &outcome->fallback, clock_now_ms(),
                       chance());
         keep_rescue(worker);
+        show_rescue(worker);
     } else if (outcome->list_dropped &&
                (op->request.channel != CHANNEL_AGENT || !outcome->end.error.code)) {
         /* What changed nothing on the card is no reason to give up. */
@@ -615,6 +626,7 @@ static void remember(struct worker *worker)
     worker->unread = journal_is_unread(worker->journal);
     if (!worker->rescue.stranded)
         worker->rescue = rescue_begin(text, journal_began_empty(worker->journal), clock_now_ms());
+    show_rescue(worker);
     worker->interrupted = true;
     worker->take_up_at_ms = clock_now_ms() + TAKE_UP_MS;
     free(text);

@@ -1,5 +1,8 @@
 lpm_unit_test(render LINK lpm_state)
+lpm_unit_test(events LINK lpm_api)
 lpm_unit_test(headers LINK lpm_api)
+lpm_unit_test(listener LINK lpm_api)
+lpm_unit_test(news LINK lpm_api)
 lpm_unit_test(router LINK lpm_api)
 lpm_unit_test(auth LINK lpm_api)
 lpm_unit_test(problem LINK lpm_api)

@@ -14,6 +14,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/operation/operations.h"
+#include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
 #include "agent/state/snapshot.h"
@@ -55,6 +56,7 @@ static struct {
     char folder[40], socket[64], view_socket[64], listen[32], token_file[64];
     in_port_t port;
     struct config config;
+    struct broker *broker;
     struct bus *bus;
     struct state *state;
     struct reads *reads;
@@ -109,6 +111,7 @@ static in_port_t free_port(void)
 
 static void wire(void)
 {
+    all.broker = broker_new();
     all.bus = bus_new();
     all.state = state_new();
     all.reads = reads_new();
@@ -120,6 +123,7 @@ static void wire(void)
                                            .state = all.state,
                                            .operations = all.operations,
                                            .journal = all.temp.journal,
+                                           .broker = all.broker,
                                            .bus = all.bus,
                                            .reads = all.reads });
     assert_non_null(all.api);
@@ -164,6 +168,7 @@ static void unwire(void)
     reads_free(all.reads);
     state_free(all.state);
     bus_free(all.bus);
+    broker_free(all.broker);
 }
 
 static int tear_down(void **state)

@@ -42,7 +42,7 @@ static struct {
     struct state *state;
     struct operations *ops;
     unsigned wakes;
-    size_t heard_count, heard_wrong;
+    size_t heard_count, heard_wrong, health_count;
     struct heard heard[HEARD_MAX];
     struct operation again; /* what was told last for one that came again */
     bool forgotten;         /* what is told need not be kept */
@@ -91,7 +91,9 @@ static void hear(void *ctx, enum bus_event event, const void *data)
      * assertion must not leave another thread. */
     if (event == BUS_OPERATION_AGAIN)
         all.again = *op;
-    if (event == BUS_OPERATION_AGAIN)
+    if (event == BUS_HEALTH)
+        all.health_count++;
+    if (event == BUS_OPERATION_AGAIN || event == BUS_HEALTH)
         return;
     if (event != BUS_OPERATION || all.heard_count == HEARD_MAX ||
         (!all.forgotten && (!operations_find(all.ops, op->id, &now) || now.rev < op->rev))) {
@@ -1199,6 +1201,8 @@ static void a_lock_is_taken_renewed_and_let_go(void **state)
     assert_ok(lock_by("bob", 1, &lock));
     assert_ok(operations_unlock(all.ops, NULL, true));
     assert_false(operations_get_lock(all.ops, &lock));
+    /* Taken or renewed four times, let go twice. */
+    assert_int_equal(all.health_count, 6);
 }
 
 static void a_lock_outlives_restarts(void **state)

@@ -73,8 +73,8 @@ static const struct {
     { "GET", "/v1/locks", ERROR_NOT_FOUND },
     { "GET", "/v1/locks/steering", ERROR_NOT_FOUND },
     { "PUT", "/v1/locks/switch/x", ERROR_NOT_FOUND },
-    { "GET", "/v1/openapi.json", ERROR_NOT_FOUND },
-    { "GET", "/metrics", ERROR_NOT_FOUND },
+    { "GET", "/v1/openapi.yaml", ERROR_NOT_FOUND },
+    { "GET", "/v1/metrics", ERROR_NOT_FOUND },
 
     { "POST", "/v1/eid", ERROR_METHOD_NOT_ALLOWED, ROUTE_EID, .says = "GET, HEAD" },
     { "get", "/v1/eid", ERROR_METHOD_NOT_ALLOWED, ROUTE_EID, .says = "GET, HEAD" },

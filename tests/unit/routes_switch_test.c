@@ -8,6 +8,7 @@
 #include "agent/operation/journal.h"
 #include "agent/operation/operations.h"
 #include "agent/operation/proofs.h"
+#include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/state/snapshot.h"
 #include "config/config.h"
@@ -100,6 +101,7 @@ static int set_up(void **state)
     all.config.switching.rollback = true;
     all.routes.config = &all.config;
     all.routes.state = all.state;
+    all.routes.broker = broker_new();
     start();
     all.now.modem = MODEM_READY;
     all.now.has_list = true;
@@ -120,6 +122,7 @@ static int tear_down(void **state)
     temp_journal_done(&all.journal);
     state_free(all.state);
     bus_free(all.bus);
+    broker_free(all.routes.broker);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "agent/operation/intent.h"
 #include "agent/operation/operations.h"
 #include "agent/operation/proofs.h"
+#include "agent/state/broker.h"
 #include "agent/state/bus.h"
 #include "agent/state/reads.h"
 #include "agent/state/samples.h"
@@ -67,6 +68,7 @@ static int set_up(void **state)
     all.config.device_id = device;
     all.routes.config = &all.config;
     all.routes.state = all.state;
+    all.routes.broker = broker_new();
     temp_journal_init(&all.temp);
     all.routes.journal = all.temp.journal;
     all.routes.operations = operations_new(all.bus, all.state, all.temp.journal);
@@ -90,6 +92,7 @@ static int tear_down(void **state)
     (void)state;
     proofs_free(all.routes.proofs);
     samples_free(all.routes.samples);
+    broker_free(all.routes.broker);
     operations_free(all.routes.operations);
     temp_journal_done(&all.temp);
     state_free(all.state);

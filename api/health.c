@@ -1,0 +1,98 @@
+#include "api/health.h"
+
+#include "agent/base/clock.h"
+#include "agent/operation/journal.h"
+#include "agent/operation/operations.h"
+#include "agent/state/broker.h"
+#include "agent/state/snapshot.h"
+#include "api/routes.h"
+#include "config/config.h"
+
+static bool add_text(cJSON *to, const char *name, const char *text)
+{
+    return cJSON_AddStringToObject(to, name, text) != NULL;
+}
+
+static bool add_bool(cJSON *to, const char *name, bool value)
+{
+    return cJSON_AddBoolToObject(to, name, value) != NULL;
+}
+
+static bool add_trouble(cJSON *to, enum error_code code, const char *detail)
+{
+    cJSON *trouble = cJSON_AddObjectToObject(to, "trouble");
+
+    return trouble && add_text(trouble, "code", error_code_name(code)) &&
+           add_text(trouble, "detail", detail);
+}
+
+static bool add_since(cJSON *to, int64_t at_ms)
+{
+    char text[CLOCK_TEXT_LEN + 1];
+
+    clock_to_text(clock_utc_ms() - (clock_now_ms() - at_ms), text);
+    return add_text(to, "since", text);
+}
+
+static bool add_broker(cJSON *to, const struct routes *routes)
+{
+    const struct broker_facts facts = broker_facts(routes->broker);
+    cJSON *broker = cJSON_AddObjectToObject(to, "broker");
+
+    return broker && add_bool(broker, "configured", routes->config->mqtt.uri != NULL) &&
+           add_bool(broker, "online", facts.online) &&
+           (!facts.online || add_since(broker, facts.accepted_at_ms)) &&
+           (facts.online || !facts.trouble[0] ||
+            add_trouble(broker, facts.trouble_is_refusal ? ERROR_FORBIDDEN : ERROR_UNREACHABLE,
+                        facts.trouble));
+}
+
+static bool add_storage(cJSON *to, struct journal *journal)
+{
+    const struct error e = journal_check(journal);
+    cJSON *storage = cJSON_AddObjectToObject(to, "storage");
+
+    return storage && add_bool(storage, "ok", !e.code) &&
+           (!e.code || add_text(storage, "detail", e.message));
+}
+
+bool health_add_parts(cJSON *to, const struct routes *routes, const struct snapshot *now)
+{
+    return add_broker(to, routes) && add_storage(to, routes->journal) &&
+           add_bool(to, "stranded", now->stranded);
+}
+
+struct error health_trouble(const struct snapshot *now)
+{
+    if (now->trouble.code || now->modem == MODEM_READY)
+        return now->trouble;
+    return error_make(ERROR_IN_AGENT, ERROR_MODEM_ABSENT, 0, "the modem is not set up yet");
+}
+
+/* Absent where nobody holds it. */
+static bool add_lock(cJSON *to, struct operations *operations)
+{
+    struct operation_lock lock;
+    cJSON *json;
+
+    if (!operations_get_lock(operations, &lock))
+        return true;
+    json = lock_to_json(&lock);
+    if (json && cJSON_AddItemToObject(to, "lock", json))
+        return true;
+    cJSON_Delete(json);
+    return false;
+}
+
+cJSON *health_to_json(const struct routes *routes, const struct snapshot *now)
+{
+    const struct error trouble = health_trouble(now);
+    cJSON *json = cJSON_CreateObject();
+
+    if (json && add_bool(json, "ready", !trouble.code) &&
+        (!trouble.code || add_trouble(json, trouble.code, trouble.message)) &&
+        health_add_parts(json, routes, now) && add_lock(json, routes->operations))
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
