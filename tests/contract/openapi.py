@@ -73,7 +73,10 @@ class Response:
     def faults(self, headers, body, has_body):
         yield from self._header_faults(headers)
         media = headers.get("content-type")
-        if not has_body or not self.media:
+        if body is None:
+            if media not in self.media:
+                yield f"Content-Type is {media}, not of {sorted(self.media)}"
+        elif not has_body or not self.media:
             if body:
                 yield f"a body of {len(body)} bytes where there is to be none"
             if media and media not in self.media:
@@ -169,7 +172,8 @@ class Contract:
         return next((route for route in self.routes if route.fits(segments)), None)
 
     def faults(self, method, target, status, headers, body=b""):
-        """What is wrong with an answer, as texts; [] nothing. `headers`: of the answer, any case."""
+        """What is wrong with an answer, as texts; [] nothing. `headers`: of the answer, any case. `body`
+        None: it is not looked at, be it one that does not end."""
         headers = {name.lower(): text for name, text in headers.items()}
         if status in OF_LIBRARY and OURS not in headers and PROBLEM not in headers.get("content-type", ""):
             return []

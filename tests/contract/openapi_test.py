@@ -140,6 +140,8 @@ class Structure(unittest.TestCase):
             lines = dict(line.split(": ", 1) for line in block.split("\n"))
             event = json.loads(lines["data"])
             self.assertEqual(Contract(self.document).event_faults(lines["event"], event), [])
+            schema = resolved(self.document, self.document["components"]["schemas"]["event"])
+            self.assertEqual(list(schema_faults(validator(schema), {**lines, "data": event})), [])
 
 
 class Code(unittest.TestCase):
@@ -241,6 +243,9 @@ ANSWERS = [
     ("HEAD", "/v1/eid", 200, READ, b"", ""),
     ("HEAD", "/v1/eid", 200, READ, EID, "a body"),
     ("GET", "/v1/eid", 200, READ, b"", "no"),
+    ("GET", "/v1/events", 200, {**REFUSED, "Content-Type": "text/event-stream"}, None, ""),
+    ("GET", "/v1/events", 200, {**READ, "Content-Type": "text/event-stream"}, None, "header Cache-Control"),
+    ("GET", "/v1/events", 200, REFUSED, None, "Content-Type"),
     ("GET", "/v1/eid", 200, READ, EID[:-1], "newline"),
     ("GET", "/v1/eid", 200, READ, b"hello\n", "not what application/json says"),
     ("GET", "/v1/eid", 200, READ, EID.replace(b'"valid":true', b'"valid":true,"valid":true'), "twice"),
@@ -301,6 +306,7 @@ EVENTS = [
     ("weather", {}, "no event"),
     ("health", {"ready": True, "stranded": False, "storage": {"ok": True}, "broker": {"configured": False, "online": False}}, ""),
     ("health", {"ready": False, "stranded": False, "storage": {"ok": True}, "broker": {"configured": False, "online": False}}, "trouble"),
+    ("health", {"ready": True, "stranded": False, "storage": {"ok": True}, "broker": {"configured": True, "online": True}}, "since"),
 ]
 
 

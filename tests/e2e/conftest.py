@@ -25,4 +25,4 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    terminalreporter.write_line(f"{referee.count} answers were as api/openapi.json says")
+    terminalreporter.write_line(f"{referee.count} answers and events were as api/openapi.json says")

@@ -9,20 +9,30 @@ import openapi  # noqa: E402
 
 SHOWN = 5
 
-# Answers that were as they have to be, of this process.
+# Answers and events that were as they have to be, of this process.
 count = 0
 _complaints = []
 
 
 def look(method, target, status, headers, body):
-    """AssertionError: what is wrong. It is kept for check(), too: a thread of a test may swallow it."""
-    global count
+    """AssertionError: what is wrong. It is kept for check(), too: a thread of a test may swallow it.
+    `body` None: not looked at."""
     faults = openapi.contract().faults(method, target, status, headers, body)
+    text = (body or b"")[:2000].decode(errors="replace")
+    _judge(f"{method} {target}: {status} {headers}\n    {text}", faults)
+
+
+def look_at_event(name, data):
+    """The same of a server-sent event; `data`: its JSON, parsed."""
+    _judge(f"event {name}: {data}", openapi.contract().event_faults(name, data))
+
+
+def _judge(what, faults):
+    global count
     if not faults:
         count += 1
         return
-    text = body[:2000].decode(errors="replace")
-    _complaints.append("\n    ".join([f"{method} {target}: {status} {headers}", text, *faults]))
+    _complaints.append("\n    ".join([what, *faults]))
     raise AssertionError(f"not as api/openapi.json says:\n{_complaints[-1]}")
 
 

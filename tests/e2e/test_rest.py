@@ -5,6 +5,7 @@ import os
 import socket
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -155,6 +156,17 @@ def test_pipelined_requests_are_answered_in_order(running):
     last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     answer = raw(agent, one * 5 + last)
     assert answer.count(b"HTTP/1.1 200") == 6
+
+
+def test_the_contract_is_served_to_the_byte(running):
+    _, agent, view, _ = running
+    file = Path(__file__).resolve().parents[2] / "api" / "openapi.json"
+    answer = raw(agent, b"GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answer.partition(b"\r\n\r\n")[2] == file.read_bytes()
+    status, headers, document = http(view, "GET", "/v1/openapi.json")
+    assert status == 200 and document["openapi"] == "3.1.0"
+    known = {"If-None-Match": headers["etag"]}
+    assert http(view, "GET", "/v1/openapi.json", known)[0] == 304
 
 
 def test_head_has_no_body(running):
