@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/operation/operation.h"
 #include "agent/operation/proofs.h"
@@ -65,7 +66,8 @@ struct api *api_new(const struct api_parts *parts)
                              .state = parts->state,
                              .operations = parts->operations,
                              .journal = parts->journal,
-                             .samples = parts->samples };
+                             .samples = parts->samples,
+                             .started_ms = clock_now_ms() };
     struct api *api = calloc(1, sizeof *api);
 
     if (!api)

@@ -26,12 +26,13 @@ static bool add_trouble(cJSON *to, enum error_code code, const char *detail)
            add_text(trouble, "detail", detail);
 }
 
-static bool add_since(cJSON *to, int64_t at_ms)
+/* A moment of CLOCK_BOOTTIME, as of the clock that is set now. */
+static bool add_moment(cJSON *to, const char *name, int64_t at_ms)
 {
     char text[CLOCK_TEXT_LEN + 1];
 
     clock_to_text(clock_utc_ms() - (clock_now_ms() - at_ms), text);
-    return add_text(to, "since", text);
+    return add_text(to, name, text);
 }
 
 static bool add_broker(cJSON *to, const struct routes *routes)
@@ -41,7 +42,7 @@ static bool add_broker(cJSON *to, const struct routes *routes)
 
     return broker && add_bool(broker, "configured", routes->config->mqtt.uri != NULL) &&
            add_bool(broker, "online", facts.online) &&
-           (!facts.online || add_since(broker, facts.accepted_at_ms)) &&
+           (!facts.online || add_moment(broker, "since", facts.accepted_at_ms)) &&
            (facts.online || !facts.trouble[0] ||
             add_trouble(broker, facts.trouble_is_refusal ? ERROR_FORBIDDEN : ERROR_UNREACHABLE,
                         facts.trouble));
@@ -60,6 +61,15 @@ bool health_add_parts(cJSON *to, const struct routes *routes, const struct snaps
 {
     return add_broker(to, routes) && add_storage(to, routes->journal) &&
            add_bool(to, "stranded", now->stranded);
+}
+
+bool health_add_process(cJSON *to, const struct routes *routes)
+{
+    double uptime_s = (double)((clock_now_ms() - routes->started_ms) / 1000);
+
+    return add_moment(to, "started_at", routes->started_ms) &&
+           cJSON_AddNumberToObject(to, "uptime_s", uptime_s) != NULL &&
+           add_bool(to, "clock_set", clock_is_set());
 }
 
 struct error health_trouble(const struct snapshot *now)

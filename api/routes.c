@@ -261,7 +261,8 @@ static bool add_more_info(cJSON *json, const struct routes *routes, const struct
         cJSON_Delete(can);
         return false;
     }
-    return health_add_parts(json, routes, now) &&
+    return health_add_process(cJSON_GetObjectItemCaseSensitive(json, "agent"), routes) &&
+           health_add_parts(json, routes, now) &&
            cJSON_AddStringToObject(json, "role", role_name(role)) != NULL;
 }
 

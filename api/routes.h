@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdint.h>
+
 #include "api/call.h"
 
 /* What each call answers. It never waits: what is not there yet comes back as something to wait
@@ -22,6 +24,8 @@ struct routes {
     struct journal *journal;
     struct proofs *proofs;
     struct samples *samples;
+    /* When the process began: CLOCK_BOOTTIME. */
+    int64_t started_ms;
 };
 
 /* Begins, or goes on after what `call` waited for is there (or its time is over). `ret` is set in

@@ -663,9 +663,10 @@ struct error operations_cancel(struct operations *ops, const char *id, struct op
         e = error_make(ERROR_IN_AGENT, ERROR_NOT_FOUND, 0, "no such operation");
     } else if (op.state != OPERATION_CANCELED &&
                (op.sent || operation_has_ended(&op) || !find_active(ops, id))) {
-        e = error_make(ERROR_IN_AGENT, ERROR_TOO_LATE, 0, "it is %s",
-                       operation_has_ended(&op) ? operation_state_name(op.state)
-                                                : "under way on the card");
+        e = operation_has_ended(&op)
+                ? error_make(ERROR_IN_AGENT, ERROR_TOO_LATE, 0, "it has ended: %s",
+                             operation_state_name(op.state))
+                : error_make(ERROR_IN_AGENT, ERROR_TOO_LATE, 0, "it is under way on the card");
     } else {
         if (op.state != OPERATION_CANCELED) {
             life_finish(&op, OPERATION_CANCELED, NULL);

@@ -6,6 +6,20 @@
 #include "agent/modem/modem.h"
 #include "config/config.h"
 
+/* What the operation's end will say, for a program that is told before the end is written. */
+static void foretell(const struct operation_end *end, struct operation *op)
+{
+    if (!end->has_result)
+        return;
+    op->has_result = true;
+    op->changed = end->changed;
+    op->has_now = end->has_now;
+    op->now = end->now;
+    op->blackout_ms = end->blackout_ms;
+    op->verified = end->verified;
+    op->problem.error = end->error;
+}
+
 /* Gives (free); NULL: no memory. */
 static char *describe(const struct run *run)
 {
@@ -15,6 +29,7 @@ static char *describe(const struct run *run)
 
     if (!operations_find(run->tools->operations, run->op->id, &op))
         op = *run->op;
+    foretell(&run->ret->end, &op);
     json = operation_to_json(&op);
     text = json ? cJSON_PrintUnformatted(json) : NULL;
     cJSON_Delete(json);

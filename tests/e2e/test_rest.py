@@ -281,3 +281,27 @@ def test_a_large_body_is_refused_after_it_is_sent(running, size):
         )
         s.sendall(b"x" * size)
         assert s.recv(4096).startswith(b"HTTP/1.1 413")
+
+
+def test_info(lab, tmp_path):
+    """What a supporter asks first."""
+    view = str(tmp_path / "view.sock")
+    sim, broker = lab.sim(), lab.broker()
+    agent = lab.agent(sim, broker, {"api": {"view_socket": view}})
+    agent.wait_ready()
+    assert agent.http("GET", "/v1/profiles")[0] == 200
+    info = wait_until(lambda: next(
+        (i for i in [agent.http("GET", "/v1/info")[2]] if i["broker"]["online"]), None))
+    assert info["agent"]["device_id"] == harness.DEVICE and info["agent"]["clock_set"] is True
+    assert info["agent"]["uptime_s"] >= 0 and info["agent"]["started_at"].endswith("Z")
+    assert info["modem"]["state"] == "ready" and "trouble" not in info["modem"]
+    assert info["card"]["profiles"] == 3
+    assert info["broker"]["configured"] is True and info["broker"]["since"] >= info["agent"]["started_at"]
+    assert info["storage"] == {"ok": True} and info["stranded"] is False
+    assert info["role"] == "operator" and "events" in info["can"]
+    assert harness.http(view, "GET", "/v1/info")[2]["role"] == "viewer"
+    broker.stop()
+    gone = wait_until(lambda: next(
+        (i["broker"] for i in [agent.http("GET", "/v1/info")[2]] if "trouble" in i["broker"]), None))
+    assert gone["online"] is False and "since" not in gone
+    assert gone["trouble"]["code"] == "unreachable" and gone["trouble"]["detail"]

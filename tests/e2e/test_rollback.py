@@ -759,6 +759,9 @@ def test_hooks_of_a_roll_back(lab):
     assert len(hooks["before"].runs()) == 1 and not hooks["after"].runs()
     back, = hooks["rolled_back"].runs()
     assert back["id"] == op["id"] and hooks["rolled_back"].enables_then() == 2
+    # It knows the end before that is told.
+    assert back["result"]["now"] == op["result"]["now"] == ALPHA
+    assert back["error"] == op["error"]
     scene.check(op)
 
 
