@@ -78,10 +78,11 @@ void lock_routes_delete(const struct routes *routes, const struct snapshot *now,
     (void)now;
     if (!e.code)
         e = operations_unlock(routes->operations, holder, holder == NULL);
-    if (!e.code || e.code == ERROR_NOT_FOUND)
-        ret->status = 204;
-    else if (e.code == ERROR_LOCKED && operations_get_lock(routes->operations, &lock))
+    /* A lock that ends between the two looks is free, too. */
+    if (e.code == ERROR_LOCKED && operations_get_lock(routes->operations, &lock))
         answer_held(&lock, ret);
+    else if (!e.code || e.code == ERROR_NOT_FOUND || e.code == ERROR_LOCKED)
+        ret->status = 204;
     else
         answer_error(ret, e);
 }

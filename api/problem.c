@@ -16,7 +16,7 @@ static const struct {
     [ERROR_NOT_FOUND] = { 404, 0, "Not found" },
     [ERROR_PROFILE_NOT_FOUND] = { 404, 0, "The card has no such profile" },
     [ERROR_METHOD_NOT_ALLOWED] = { 405, 0, "The method is not allowed here" },
-    [ERROR_NOT_ACCEPTABLE] = { 406, 0, "Only JSON can be given" },
+    [ERROR_NOT_ACCEPTABLE] = { 406, 0, "There is nothing acceptable to give" },
     [ERROR_PAYLOAD_TOO_LARGE] = { 413, 0, "The body is too large" },
     [ERROR_UNSUPPORTED_MEDIA_TYPE] = { 415, 0, "The body has to be JSON" },
     [ERROR_SWITCH_IN_PROGRESS] = { 409, 0, "Another switch has not ended yet" },

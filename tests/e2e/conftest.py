@@ -6,6 +6,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import harness  # noqa: E402
+import referee  # noqa: E402
 
 
 @pytest.fixture
@@ -21,3 +22,7 @@ def pytest_collection_modifyitems(config, items):
         return
     number, of = map(int, shard.split("/"))
     items[:] = items[number - 1 :: of]
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"{referee.count} answers and events were as api/openapi.json says")

@@ -1,6 +1,6 @@
 """What the end-to-end tests are made of: the simulator, a real broker, the agent, and clients.
 
-Standard library, Debian's python3-paho-mqtt 1.6 and, for the witness, python3-jsonschema. The binaries
+Standard library, Debian's python3-paho-mqtt 1.6 and, for witness and referee, python3-jsonschema. The binaries
 are looked for in LPM_BIN_DIR. Everything lives in a folder of the test's own; each process is ended by
 its id. LPM_TEST_SLOW (a number) multiplies every time-out.
 
@@ -31,6 +31,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+import referee
 from witness import Limits, Witness
 
 SLOW = float(os.environ.get("LPM_TEST_SLOW", "1"))
@@ -327,14 +328,21 @@ class UnixConnection(HTTPConnection):
                 time.sleep(POLL)
 
 
-def http(socket_path, method, path, headers=None, body=None, timeout=None):
-    """(status, headers, parsed JSON or text). `body`: bytes, text, or what goes out as JSON.
-    Header names are lower case."""
+def connect(door, timeout):
+    if isinstance(door, int):
+        return HTTPConnection("127.0.0.1", door, timeout=timeout)
+    return UnixConnection(str(door), timeout)
+
+
+def http(door, method, path, headers=None, body=None, timeout=None):
+    """(status, headers, parsed JSON or text). `door`: a socket's path, or a port on 127.0.0.1. `body`:
+    bytes, text, or what goes out as JSON. Header names are lower case. The answer has to be as
+    api/openapi.json says."""
     headers = dict(headers or {})
     if body is not None and not isinstance(body, (bytes, str)):
         body = json.dumps(body)
         headers.setdefault("Content-Type", "application/json")
-    connection = UnixConnection(str(socket_path), timeout or (TIMEOUT * 4 * SLOW))
+    connection = connect(door, timeout or (TIMEOUT * 4 * SLOW))
     try:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             # A server that has refused the head may close before the body is through.
@@ -342,6 +350,7 @@ def http(socket_path, method, path, headers=None, body=None, timeout=None):
         response = connection.getresponse()
         data = response.read()
         names = {name.lower(): value for name, value in response.getheaders()}
+        referee.look(method, path, response.status, names, data)
         if "json" in names.get("content-type", "") and data:
             return response.status, names, json.loads(data)
         return response.status, names, data.decode(errors="replace")
@@ -653,6 +662,7 @@ class Lab:
         failed = kind is not None
         try:
             self._stack.close()
+            referee.check()
         except BaseException:
             failed = True
             if kind is None:

@@ -9,6 +9,7 @@ import time
 import pytest
 
 import harness
+import referee
 from harness import BETA, wait_until
 
 
@@ -30,6 +31,7 @@ class Listener:
         self.events, self.comments, self.last_id, self.ended = [], 0, last_id, None
         self.thread = threading.Thread(target=self._read, daemon=True)
         if self.status == 200:
+            referee.look("GET", "/v1/events", self.status, self.headers, None)
             self.thread.start()
 
     def _chunks(self):
@@ -66,6 +68,7 @@ class Listener:
         self.last_id = fields.get("id", self.last_id)
         if "data" in fields:
             self.events.append((fields["event"], fields["id"], json.loads(fields["data"])))
+            referee.look_at_event(*self.events[-1][::2])
         else:
             assert "event" not in fields, block
 

@@ -5,7 +5,7 @@ import os
 import socket
 import stat
 import subprocess
-from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 
@@ -158,6 +158,17 @@ def test_pipelined_requests_are_answered_in_order(running):
     assert answer.count(b"HTTP/1.1 200") == 6
 
 
+def test_the_contract_is_served_to_the_byte(running):
+    _, agent, view, _ = running
+    file = Path(__file__).resolve().parents[2] / "api" / "openapi.json"
+    answer = raw(agent, b"GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answer.partition(b"\r\n\r\n")[2] == file.read_bytes()
+    status, headers, document = http(view, "GET", "/v1/openapi.json")
+    assert status == 200 and document["openapi"] == "3.1.0"
+    known = {"If-None-Match": headers["etag"]}
+    assert http(view, "GET", "/v1/openapi.json", known)[0] == 304
+
+
 def test_head_has_no_body(running):
     _, agent, _, _ = running
     status, headers, body = agent.http("HEAD", "/v1/profiles")
@@ -171,17 +182,6 @@ def test_viewers_may_look_and_nothing_else(running):
     status, _, problem = http(view, "POST", ENABLE)
     assert (status, problem["code"]) == (403, "forbidden")
     assert not sim.ops(since)
-
-
-def tcp(port, method, path, headers):
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request(method, path, headers=headers)
-        response = connection.getresponse()
-        response.read()
-        return response.status, response.headers
-    finally:
-        connection.close()
 
 
 def bearer(token, **more):
@@ -207,16 +207,16 @@ def test_the_tcp_door(running):
         ("null origin", "POST", ENABLE, bearer("op-token", Origin="null"), 403),
     ]
     for what, method, path, headers, status in rows:
-        got, answer = tcp(port, method, path, headers)
+        got, answer, _ = http(port, method, path, headers)
         assert got == status, what
         if status == 401:
-            assert answer["WWW-Authenticate"].startswith("Bearer"), what
+            assert answer["www-authenticate"].startswith("Bearer"), what
     assert not sim.ops(since)
 
 
 def test_tokens_never_reach_the_log(running):
     _, agent, _, port = running
-    tcp(port, "GET", "/v1/eid", bearer("op-token"))
+    http(port, "GET", "/v1/eid", bearer("op-token"))
     assert "op-token" not in agent.stderr() and "view-token" not in agent.stderr()
 
 

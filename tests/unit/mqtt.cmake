@@ -11,6 +11,6 @@ target_link_options(mqtt_telemetry_test PRIVATE
 lpm_unit_script(mqtt_asyncapi "${CMAKE_SOURCE_DIR}/tests/contract/asyncapi_test.py")
 
 # AsyncAPI's own parser, where scripts/setup found npm.
-add_test(NAME unit.mqtt_asyncapi_lint COMMAND "${CMAKE_SOURCE_DIR}/tests/contract/lint")
+add_test(NAME unit.mqtt_asyncapi_lint COMMAND "${CMAKE_SOURCE_DIR}/tests/contract/lint" asyncapi)
 set_tests_properties(unit.mqtt_asyncapi_lint PROPERTIES LABELS "unit;mqtt" TIMEOUT 120
                                                         SKIP_RETURN_CODE 77)
