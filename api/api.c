@@ -69,7 +69,8 @@ struct api *api_new(const struct api_parts *parts)
                              .samples = parts->samples,
                              .reads = parts->reads,
                              .metrics = parts->metrics,
-                             .started_ms = clock_now_ms() };
+                             .started_ms = clock_now_ms(),
+                             .started_utc_ms = clock_utc_ms() };
     struct api *api = calloc(1, sizeof *api);
 
     if (!api)

@@ -26,12 +26,13 @@ static bool add_trouble(cJSON *to, enum error_code code, const char *detail)
            add_text(trouble, "detail", detail);
 }
 
-/* A moment of CLOCK_BOOTTIME, as of the clock that is set now. */
-static bool add_moment(cJSON *to, const char *name, int64_t at_ms)
+/* A moment by both clocks; where the wall clock was not set then, as of the one that is set now. */
+static bool add_moment(cJSON *to, const char *name, int64_t at_ms, int64_t at_utc_ms)
 {
     char text[CLOCK_TEXT_LEN + 1];
 
-    clock_to_text(clock_utc_ms() - (clock_now_ms() - at_ms), text);
+    clock_to_text(clock_was_set(at_utc_ms) ? at_utc_ms : clock_utc_ms() - (clock_now_ms() - at_ms),
+                  text);
     return add_text(to, name, text);
 }
 
@@ -42,7 +43,8 @@ static bool add_broker(cJSON *to, const struct routes *routes)
 
     return broker && add_bool(broker, "configured", routes->config->mqtt.uri != NULL) &&
            add_bool(broker, "online", facts.online) &&
-           (!facts.online || add_moment(broker, "since", facts.accepted_at_ms)) &&
+           (!facts.online ||
+            add_moment(broker, "since", facts.accepted_at_ms, facts.accepted_utc_ms)) &&
            (facts.online || !facts.trouble[0] ||
             add_trouble(broker, facts.trouble_is_refusal ? ERROR_FORBIDDEN : ERROR_UNREACHABLE,
                         facts.trouble));
@@ -57,17 +59,11 @@ static bool add_storage(cJSON *to, struct journal *journal)
            (!e.code || add_text(storage, "detail", e.message));
 }
 
-bool health_add_parts(cJSON *to, const struct routes *routes, const struct snapshot *now)
-{
-    return add_broker(to, routes) && add_storage(to, routes->journal) &&
-           add_bool(to, "stranded", now->stranded);
-}
-
 bool health_add_process(cJSON *to, const struct routes *routes)
 {
     double uptime_s = (double)((clock_now_ms() - routes->started_ms) / 1000);
 
-    return add_moment(to, "started_at", routes->started_ms) &&
+    return add_moment(to, "started_at", routes->started_ms, routes->started_utc_ms) &&
            cJSON_AddNumberToObject(to, "uptime_s", uptime_s) != NULL &&
            add_bool(to, "clock_set", clock_is_set());
 }
@@ -94,6 +90,19 @@ static bool add_lock(cJSON *to, struct operations *operations)
     return false;
 }
 
+bool health_add_enabled(cJSON *to, const struct snapshot *now)
+{
+    return !now->enabled_since_utc_ms ||
+           (add_moment(to, "enabled_since", 0, now->enabled_since_utc_ms) &&
+            add_text(to, "enabled_by", now->enabled_by));
+}
+
+bool health_add_parts(cJSON *to, const struct routes *routes, const struct snapshot *now)
+{
+    return add_broker(to, routes) && add_storage(to, routes->journal) &&
+           add_bool(to, "stranded", now->stranded) && add_lock(to, routes->operations);
+}
+
 cJSON *health_to_json(const struct routes *routes, const struct snapshot *now)
 {
     const struct error trouble = health_trouble(now);
@@ -101,7 +110,7 @@ cJSON *health_to_json(const struct routes *routes, const struct snapshot *now)
 
     if (json && add_bool(json, "ready", !trouble.code) &&
         (!trouble.code || add_trouble(json, trouble.code, trouble.message)) &&
-        health_add_parts(json, routes, now) && add_lock(json, routes->operations))
+        health_add_parts(json, routes, now))
         return json;
     cJSON_Delete(json);
     return NULL;

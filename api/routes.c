@@ -264,6 +264,7 @@ static bool add_more_info(cJSON *json, const struct routes *routes, const struct
         return false;
     }
     return health_add_process(cJSON_GetObjectItemCaseSensitive(json, "agent"), routes) &&
+           health_add_enabled(cJSON_GetObjectItemCaseSensitive(json, "card"), now) &&
            health_add_parts(json, routes, now) &&
            cJSON_AddStringToObject(json, "role", role_name(role)) != NULL;
 }

@@ -28,8 +28,8 @@ struct routes {
     struct samples *samples;
     struct reads *reads;
     struct metrics *metrics; /* may be NULL */
-    /* When the process began: CLOCK_BOOTTIME. */
-    int64_t started_ms;
+    /* When the process began: CLOCK_BOOTTIME, and the wall clock. */
+    int64_t started_ms, started_utc_ms;
 };
 
 /* Begins, or goes on after what `call` waited for is there (or its time is over). `ret` is set in

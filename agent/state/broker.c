@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/base/clock.h"
+
 struct broker {
     void (*wake)(void *ctx);
     void *wake_ctx;
@@ -47,6 +49,7 @@ void broker_accepted(struct broker *broker, int64_t begun_ms, int64_t at_ms)
     pthread_mutex_lock(&broker->lock);
     broker->facts.accepted_begun_ms = begun_ms;
     broker->facts.accepted_at_ms = at_ms;
+    broker->facts.accepted_utc_ms = clock_utc_ms() - (clock_now_ms() - at_ms);
     broker->facts.online = broker->facts.was_online = true;
     broker->facts.trouble[0] = '\0';
     let_go(broker);

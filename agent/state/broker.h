@@ -14,6 +14,8 @@ struct broker_facts {
     /* When the attempt was begun that ended in the last accepting CONNACK, and when that came; 0:
      * never. */
     int64_t accepted_begun_ms, accepted_at_ms;
+    /* The wall clock as that CONNACK came. */
+    int64_t accepted_utc_ms;
     /* The same of the last refusing CONNACK: it proves the way, not the broker. */
     int64_t refused_begun_ms, refused_at_ms;
     /* The link is up now; it was, in this process. */

@@ -25,7 +25,8 @@ enum bus_event {
     BUS_JOURNAL,
     /* BUS_SWITCHING: right before an ENABLE; `data` is a const struct bus_switching *. */
     BUS_SWITCHING,
-    /* BUS_HEALTH: the lock, the way to the broker, or whether the device is stranded; `data` NULL. */
+    /* BUS_HEALTH: the lock, the way to the broker, whether the device is stranded, or what there is
+     * to say of a modem's trouble; `data` NULL. */
     BUS_HEALTH,
 };
 

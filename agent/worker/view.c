@@ -169,6 +169,7 @@ void view_set_trouble(struct view *view, enum modem_state modem, const struct er
     view_publish(view);
     if (!changed) {
         log_debug("modem or card is still not ready", LOG_ERR(trouble));
+        bus_publish(view->bus, BUS_HEALTH, NULL);
         return;
     }
     if (trouble->code)
