@@ -61,10 +61,10 @@ static bool add_storage(cJSON *to, struct journal *journal)
 
 bool health_add_process(cJSON *to, const struct routes *routes)
 {
-    double uptime_s = (double)((clock_now_ms() - routes->started_ms) / 1000);
+    int64_t uptime_s = (clock_now_ms() - routes->started_ms) / 1000;
 
     return add_moment(to, "started_at", routes->started_ms, routes->started_utc_ms) &&
-           cJSON_AddNumberToObject(to, "uptime_s", uptime_s) != NULL &&
+           cJSON_AddNumberToObject(to, "uptime_s", (double)uptime_s) != NULL &&
            add_bool(to, "clock_set", clock_is_set());
 }
 
