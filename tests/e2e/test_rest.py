@@ -5,12 +5,14 @@ import os
 import socket
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 import harness
 from harness import ALPHA, BETA, free_port, http, wait_until
+from truth import Clock, needs_preload
 
 ENABLE = f"/v1/profiles/{BETA}/enable"
 JSON = {"Content-Type": "application/json"}
@@ -305,3 +307,26 @@ def test_info(lab, tmp_path):
         (i["broker"] for i in [agent.http("GET", "/v1/info")[2]] if "trouble" in i["broker"]), None))
     assert gone["online"] is False and "since" not in gone
     assert gone["trouble"]["code"] == "unreachable" and gone["trouble"]["detail"]
+
+
+@needs_preload
+def test_a_moment_by_a_clock_that_was_not_set_is_not_told(lab):
+    """1970, or a boot of later, would be taken for the truth."""
+    clock = Clock(lab)
+    clock.set_wall(-time.time() + 40)
+    agent = lab.agent(lab.sim(None, {"modem.refresh": "enable"}), env=clock.env)
+    agent.wait_ready()
+    assert agent.enable(BETA)[2]["state"] == "succeeded"
+    assert agent.http("GET", "/v1/profiles")[0] == agent.http("GET", "/v1/connectivity")[0] == 200
+    info = agent.http("GET", "/v1/info")[2]
+    assert info["agent"]["clock_set"] is False and "enabled_since" not in info["card"]
+    text = agent.http("GET", "/metrics")[2]
+    assert "enabled_since_timestamp" not in text and "connectivity_read_timestamp" not in text
+    # The clock comes, and then the agent once more.
+    clock.set_wall(0)
+    agent.stop()
+    agent.start()
+    agent.wait_ready()
+    assert agent.http("GET", "/v1/profiles")[0] == 200
+    info = agent.http("GET", "/v1/info")[2]
+    assert info["agent"]["clock_set"] is True and "enabled_since" not in info["card"]
