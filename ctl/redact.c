@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "agent/base/aid.h"
+#include "agent/base/at_secret.h"
 #include "agent/base/iccid.h"
 #include "agent/base/macros.h"
 
@@ -179,12 +180,6 @@ static const char *const secret_names[] = { "password", "passwd", "passphrase", 
                                             "token",    "secret", "psk",        "pin",    "pin2",
                                             "puk",      "puk2",   "apikey",     "api_key" };
 
-/* Commands whose parameters are secrets (27.007, and vendors' ways to set a user and a password). */
-static const char *const secret_commands[] = {
-    "+CPIN",  "+CPIN2",    "+CPWD",   "+CLCK",     "+CGAUTH", "+QICSGP",
-    "+QCPIN", "^AUTHDATA", "$QCPDPP", "+UAUTHREQ", "+WPPP",   "#PDPAUTH",
-};
-
 static bool is_word_char(char c)
 {
     return isalnum((unsigned char)c) || c == '_' || c == '-';
@@ -264,17 +259,6 @@ static size_t bearer_at(const char *at)
     return strncasecmp(at, name, sizeof name - 1) == 0 ? sizeof name - 1 : 0;
 }
 
-static size_t command_at(const char *at)
-{
-    for (size_t i = 0; i < ARRAY_LEN(secret_commands); i++) {
-        size_t n = strlen(secret_commands[i]);
-
-        if (strncasecmp(at, secret_commands[i], n) == 0 && at[n] == '=' && at[n + 1] != '?')
-            return n + 1;
-    }
-    return 0;
-}
-
 /* "//user:password@": up to the sign. */
 static size_t user_at(const char *at)
 {
@@ -306,6 +290,7 @@ static size_t parameters_len(const char *at)
 static bool take_secret(const char *text, const char *at, struct buffer *ret, size_t *ret_len)
 {
     size_t head = secret_name_at(text, at);
+    const char *command;
     size_t len = 0;
     bool done;
 
@@ -317,9 +302,10 @@ static bool take_secret(const char *text, const char *at, struct buffer *ret, si
         *ret_len = head + len;
         return done;
     }
-    head = command_at(at);
-    if (head > 0) {
-        *ret_len = head + parameters_len(at + head);
+    command = at_secret_at(at);
+    if (command) {
+        head = (size_t)(command - at);
+        *ret_len = head + parameters_len(command);
         return buffer_add(ret, at, head) && buffer_add_text(ret, hidden);
     }
     head = user_at(at);

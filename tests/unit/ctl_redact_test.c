@@ -43,6 +43,11 @@ static const struct {
     { "in JSON, the rest stays", "{\"a\":\"AT+CGAUTH=1,1,\\\"u\\\",\\\"p\\\"\",\"b\":1}", "{\"a\":\"AT+CGAUTH=***\",\"b\":1}" },
     { "hidden before", "[\"AT+CPIN=***\", \"ATE0\"]", "[\"AT+CPIN=***\", \"ATE0\"]" },
     { "a question is none", "AT+CPIN? AT+CLCK=?", "AT+CPIN? AT+CLCK=?" },
+    { "what the modem answers", "< +CGAUTH: 1,2,\"u\",\"p\"\nOK", "< +CGAUTH:***\nOK" },
+    { "by Quectel", "+QICSGP: 1,\"apn\",\"u\",\"p\"", "+QICSGP:***" },
+    { "a command behind another", "AT+CFUN=1;+CNMPWD=1,\"p\"", "AT+CFUN=1;+CNMPWD=***" },
+    { "in JSON, the answer", "{\"line\":\"+CGAUTH: 1,2,\\\"u\\\",\\\"p\\\"\",\"b\":1}", "{\"line\":\"+CGAUTH:***\",\"b\":1}" },
+    { "a state stays", "+CPIN: READY +CLCK: 1", "+CPIN: READY +CLCK: 1" },
     { "in any case", "at+cgauth=1,1,\"u\",\"p\"", "at+cgauth=***" },
 }; // clang-format on
 
