@@ -17,9 +17,9 @@
 /* The agent gives a read of the card 30 s. */
 enum { TIMEOUT_DEFAULT_S = 40, LINE_MAX_BYTES = 1024 };
 
-int64_t ask_deadline(const struct context *ctl)
+int64_t ask_deadline(const struct options *options)
 {
-    int64_t s = ctl->options->timeout_s ? ctl->options->timeout_s : TIMEOUT_DEFAULT_S;
+    int64_t s = options->timeout_s ? options->timeout_s : TIMEOUT_DEFAULT_S;
 
     return clock_now_ms() + s * 1000;
 }
@@ -164,7 +164,7 @@ enum outcome ask_and_show(struct context *ctl, const char *method, const char *p
         .method = method,
         .path = path,
         .body = body,
-        .deadline_ms = ask_deadline(ctl),
+        .deadline_ms = ctl->deadline_ms,
     };
     struct client_answer answer;
     cJSON *document = NULL;
