@@ -1,17 +1,16 @@
 #include "ctl/ask.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/json.h"
 #include "ctl/advice.h"
 #include "ctl/field.h"
+#include "ctl/peer.h"
 #include "ctl/text.h"
 
 /* The agent gives a read of the card 30 s. */
@@ -70,12 +69,11 @@ void ask_explain(FILE *out, const char *headline, const cJSON *problem)
 
 static void explain_denied(const char *socket)
 {
-    struct stat st;
-    const struct group *group = stat(socket, &st) == 0 ? getgrgid(st.st_gid) : NULL;
+    const char *group = peer_group(socket);
 
     if (group)
         ask_complain("not allowed to open %s: it is for group '%s'; join that, or try sudo", socket,
-                     group->gr_name);
+                     group);
     else
         ask_complain("not allowed to open %s: try sudo", socket);
 }
