@@ -26,14 +26,12 @@ static bool add_trouble(cJSON *to, enum error_code code, const char *detail)
            add_text(trouble, "detail", detail);
 }
 
-/* A moment by both clocks; where the wall clock was not set then, as of the one that is set now. */
-static bool add_moment(cJSON *to, const char *name, int64_t at_ms, int64_t at_utc_ms)
+static bool add_since(cJSON *to, int64_t at_ms, int64_t at_utc_ms)
 {
     char text[CLOCK_TEXT_LEN + 1];
 
-    clock_to_text(clock_was_set(at_utc_ms) ? at_utc_ms : clock_utc_ms() - (clock_now_ms() - at_ms),
-                  text);
-    return add_text(to, name, text);
+    clock_to_text(clock_utc_of(at_ms, at_utc_ms), text);
+    return add_text(to, "since", text);
 }
 
 static bool add_broker(cJSON *to, const struct routes *routes)
@@ -43,8 +41,7 @@ static bool add_broker(cJSON *to, const struct routes *routes)
 
     return broker && add_bool(broker, "configured", routes->config->mqtt.uri != NULL) &&
            add_bool(broker, "online", facts.online) &&
-           (!facts.online ||
-            add_moment(broker, "since", facts.accepted_at_ms, facts.accepted_utc_ms)) &&
+           (!facts.online || add_since(broker, facts.accepted_at_ms, facts.accepted_utc_ms)) &&
            (facts.online || !facts.trouble[0] ||
             add_trouble(broker, facts.trouble_is_refusal ? ERROR_FORBIDDEN : ERROR_UNREACHABLE,
                         facts.trouble));
@@ -57,15 +54,6 @@ static bool add_storage(cJSON *to, struct journal *journal)
 
     return storage && add_bool(storage, "ok", !e.code) &&
            (!e.code || add_text(storage, "detail", e.message));
-}
-
-bool health_add_process(cJSON *to, const struct routes *routes)
-{
-    int64_t uptime_s = (clock_now_ms() - routes->started_ms) / 1000;
-
-    return add_moment(to, "started_at", routes->started_ms, routes->started_utc_ms) &&
-           cJSON_AddNumberToObject(to, "uptime_s", (double)uptime_s) != NULL &&
-           add_bool(to, "clock_set", clock_is_set());
 }
 
 struct error health_trouble(const struct snapshot *now)
@@ -88,13 +76,6 @@ static bool add_lock(cJSON *to, struct operations *operations)
         return true;
     cJSON_Delete(json);
     return false;
-}
-
-bool health_add_enabled(cJSON *to, const struct snapshot *now)
-{
-    return !now->enabled_since_utc_ms ||
-           (add_moment(to, "enabled_since", 0, now->enabled_since_utc_ms) &&
-            add_text(to, "enabled_by", now->enabled_by));
 }
 
 bool health_add_parts(cJSON *to, const struct routes *routes, const struct snapshot *now)

@@ -10,13 +10,9 @@
 struct routes;
 struct snapshot;
 
-/* Adds {"enabled_since","enabled_by"} of the profile in use, where that is known. False: no memory. */
-bool health_add_enabled(cJSON *to, const struct snapshot *now);
 /* Adds {"broker":{"configured","online","since","trouble":{"code","detail"}},"storage":{"ok","detail"},
  * "stranded","lock" (absent: free)} to `to`. False: no memory. */
 bool health_add_parts(cJSON *to, const struct routes *routes, const struct snapshot *now);
-/* Adds {"started_at","uptime_s","clock_set"} to `to`. False: no memory. */
-bool health_add_process(cJSON *to, const struct routes *routes);
 /* {"ready","trouble",…the parts…}. Gives (cJSON_Delete); NULL: no memory. */
 cJSON *health_to_json(const struct routes *routes, const struct snapshot *now);
 /* Why the modem or the card cannot be used now; code ERROR_NONE: they can. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/macros.h"
 #include "agent/operation/operation.h"
 #include "agent/state/snapshot.h"
@@ -29,6 +30,8 @@ struct family {
     bool (*value)(const struct metrics_page *page, double *ret);
     void (*each)(const struct metrics_page *page, struct out *out);
 };
+
+_Static_assert((int)ROUTE_COUNT <= METRICS_ROUTES, "each route is counted");
 
 /* --- lines --- */
 
@@ -307,7 +310,7 @@ static bool attached(const struct metrics_page *page, double *ret)
 static bool read_at(const struct metrics_page *page, double *ret)
 {
     *ret = (double)page->now->connectivity.at_utc_ms / 1000;
-    return page->now->has_connectivity && page->now->connectivity.at_utc_ms > 0;
+    return page->now->has_connectivity && clock_was_set(page->now->connectivity.at_utc_ms);
 }
 
 static bool samples(const struct metrics_page *page, double *ret)
@@ -557,8 +560,8 @@ static bool cpu(const struct metrics_page *page, double *ret)
 
 static bool started(const struct metrics_page *page, double *ret)
 {
-    *ret = page->process->started_utc_s;
-    return page->process->known;
+    *ret = (double)page->started_utc_ms / 1000;
+    return true;
 }
 
 static bool resident(const struct metrics_page *page, double *ret)
@@ -650,7 +653,7 @@ static const struct family families[] = {
     { "lpm_outbox_rows", GAUGE, "Messages that wait for the broker, in memory.", .value = outbox_rows },
     { "lpm_outbox_bytes", GAUGE, "What they take of mqtt.outbox_max_kib.", .value = outbox_bytes },
     { "lpm_outbox_in_flight", GAUGE, "Of them, those that were sent and are not acknowledged.", .value = outbox_in_flight },
-    { "lpm_outbox_oldest_age_seconds", GAUGE, "How long the oldest has waited in this process; 0: none waits.", .value = outbox_age },
+    { "lpm_outbox_oldest_age_seconds", GAUGE, "How long the oldest has waited, also over restarts; 0: none waits.", .value = outbox_age },
     { "lpm_outbox_dropped_total", COUNTER, "Messages that were dropped since the outbox was full.", .value = dropped },
     { "lpm_outbox_set_aside_total", COUNTER, "Messages that the broker would not have.", .value = set_aside },
     { "lpm_journal_writable", GAUGE, "Whether the last write to the journal went through.", .value = journal_writable },

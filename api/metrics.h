@@ -17,6 +17,7 @@ struct snapshot;
 struct metrics_page {
     const char *version;
     int64_t now_ms; /* CLOCK_BOOTTIME */
+    int64_t started_utc_ms;
     const struct metrics_values *counted;
     const struct snapshot *now;
     const struct reads_counts *reads;

@@ -26,6 +26,7 @@ static char *make_page(const struct routes *routes, const struct snapshot *now)
     text = metrics_to_text(&(struct metrics_page){
         .version = LPM_VERSION,
         .now_ms = clock_now_ms(),
+        .started_utc_ms = clock_utc_of(routes->started_ms, routes->started_utc_ms),
         .counted = values,
         .now = now,
         .reads = &reads,
@@ -44,5 +45,6 @@ void metrics_routes_get(const struct routes *routes, const struct snapshot *now,
                         struct answer *ret)
 {
     answer_text(ret, 200, call->match.media, make_page(routes, now));
-    answer_add_header(ret, "Cache-Control", "no-store");
+    if (!ret->is_problem)
+        answer_add_header(ret, "Cache-Control", "no-store");
 }

@@ -8,11 +8,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "agent/base/clock.h"
-
 /* The fields behind the name of /proc/self/stat (proc(5)), the state being the first. */
 struct stat_fields {
-    uint64_t user_ticks, system_ticks, started_ticks, virtual_bytes, resident_pages;
+    uint64_t user_ticks, system_ticks, virtual_bytes, resident_pages;
     unsigned threads;
 };
 
@@ -33,9 +31,9 @@ static bool read_stat(struct stat_fields *ret)
     at = strrchr(text, ')');
     return at && sscanf(at + 1,
                         " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
-                        " %*d %*d %*d %*d %u %*d %" SCNu64 " %" SCNu64 " %" SCNu64,
-                        &ret->user_ticks, &ret->system_ticks, &ret->threads, &ret->started_ticks,
-                        &ret->virtual_bytes, &ret->resident_pages) == 6;
+                        " %*d %*d %*d %*d %u %*d %*u %" SCNu64 " %" SCNu64,
+                        &ret->user_ticks, &ret->system_ticks, &ret->threads, &ret->virtual_bytes,
+                        &ret->resident_pages) == 5;
 }
 
 /* Less the one that looks. -1: not known. */
@@ -65,9 +63,6 @@ void process_read(struct process_facts *ret)
         return;
     ret->known = true;
     ret->cpu_s = (double)(stat.user_ticks + stat.system_ticks) / tick_hz;
-    /* It is counted from the boot, suspend included, as clock_now_ms() is. */
-    ret->started_utc_s =
-        (double)(clock_utc_ms() - clock_now_ms()) / 1000 + (double)stat.started_ticks / tick_hz;
     ret->resident_bytes = stat.resident_pages * (uint64_t)sysconf(_SC_PAGESIZE);
     ret->virtual_bytes = stat.virtual_bytes;
     ret->threads = stat.threads;

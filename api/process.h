@@ -9,8 +9,6 @@ struct process_facts {
     /* False: the rest is not known. */
     bool known;
     double cpu_s;
-    /* Seconds since 1970, by the wall clock of now. */
-    double started_utc_s;
     uint64_t resident_bytes, virtual_bytes;
     unsigned threads;
     /* -1: not known. */

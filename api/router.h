@@ -34,6 +34,7 @@ enum route {
     ROUTE_PAGE_CSS,
     ROUTE_PAGE_JS,
     ROUTE_ICON,
+    ROUTE_COUNT,
 };
 
 enum {

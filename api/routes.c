@@ -17,6 +17,7 @@
 #include "agent/state/snapshot.h"
 #include "api/body.h"
 #include "api/health.h"
+#include "api/info_routes.h"
 #include "api/lock_routes.h"
 #include "api/metrics_routes.h"
 #include "api/page_routes.h"
@@ -225,7 +226,8 @@ static void get_health(const struct routes *routes, const struct snapshot *now, 
     (void)now;
     (void)call;
     answer_json(ret, 200, object_of_text("status", "ok"));
-    answer_add_header(ret, "Cache-Control", "no-store");
+    if (!ret->is_problem)
+        answer_add_header(ret, "Cache-Control", "no-store");
 }
 
 static void get_ready(const struct routes *routes, const struct snapshot *now, struct call *call,
@@ -237,50 +239,11 @@ static void get_ready(const struct routes *routes, const struct snapshot *now, s
     (void)call;
     if (!why.error.code) {
         answer_json(ret, 200, object_of_text("status", "ready"));
-        answer_add_header(ret, "Cache-Control", "no-store");
+        if (!ret->is_problem)
+            answer_add_header(ret, "Cache-Control", "no-store");
         return;
     }
     answer_problem_as(ret, &why, 503);
-}
-
-static cJSON *abilities(void)
-{
-    static const char *const names[] = { "eid",          "profiles",    "enable",         "wait",
-                                         "if-match",     "idempotency", "expect-enabled", "cancel",
-                                         "connectivity", "plan",        "confirm",        "lock",
-                                         "force",        "events",      "metrics" };
-
-    return cJSON_CreateStringArray(names, (int)ARRAY_LEN(names));
-}
-
-/* False: no memory. */
-static bool add_more_info(cJSON *json, const struct routes *routes, const struct snapshot *now,
-                          enum role role)
-{
-    cJSON *can = abilities();
-
-    if (!can || !cJSON_AddItemToObject(json, "can", can)) {
-        cJSON_Delete(can);
-        return false;
-    }
-    return health_add_process(cJSON_GetObjectItemCaseSensitive(json, "agent"), routes) &&
-           health_add_enabled(cJSON_GetObjectItemCaseSensitive(json, "card"), now) &&
-           health_add_parts(json, routes, now) &&
-           cJSON_AddStringToObject(json, "role", role_name(role)) != NULL;
-}
-
-static void get_info(const struct routes *routes, const struct snapshot *now, struct call *call,
-                     struct answer *ret)
-{
-    cJSON *json = render_info(now, routes->config->device_id);
-
-    if (json && !add_more_info(json, routes, now, call->role)) {
-        cJSON_Delete(json);
-        json = NULL;
-    }
-    answer_json(ret, 200, json);
-    if (!ret->is_problem)
-        answer_add_header(ret, "Cache-Control", "no-cache");
 }
 
 static void get_steering(const struct routes *routes, const struct snapshot *now, struct call *call,
@@ -577,7 +540,7 @@ static const handler handlers[] = {
     [ROUTE_LOCK_DELETE] = lock_routes_delete,
     [ROUTE_CONNECTIVITY] = get_connectivity,
     [ROUTE_STEERING] = get_steering,
-    [ROUTE_INFO] = get_info,
+    [ROUTE_INFO] = info_routes_get,
     [ROUTE_EVENTS] = get_events,
     [ROUTE_OPENAPI] = page_routes_get,
     [ROUTE_METRICS] = metrics_routes_get,
@@ -589,7 +552,7 @@ static const handler handlers[] = {
 
 /* Who may come in and what for, before anything of what came is judged; then syntax from the outside
  * in. */
-static struct error check(const struct call *call)
+struct error routes_check(const struct call *call)
 {
     if (call->guard.code)
         return call->guard;
@@ -618,7 +581,7 @@ static struct error check(const struct call *call)
 
 void routes_answer(const struct routes *routes, struct call *call, struct answer *ret)
 {
-    const struct error e = check(call);
+    const struct error e = routes_check(call);
     const struct snapshot *now;
 
     *ret = (struct answer){ 0 };

@@ -282,6 +282,7 @@ static void note_accepted(struct mqtt *mqtt)
     pthread_mutex_unlock(&mqtt->lock);
     /* Only this thread sets it. */
     broker_accepted(mqtt->broker, mqtt->attempt_ms, clock_now_ms());
+    metrics_count(mqtt->metrics, METRICS_MQTT_CONNECTS);
     bus_publish(mqtt->bus, BUS_HEALTH, NULL);
 }
 
@@ -423,7 +424,6 @@ static void on_connected(struct mqtt *mqtt, const struct link_news *news)
     struct error e;
     int error;
 
-    metrics_count(mqtt->metrics, METRICS_MQTT_CONNECTS);
     mqtt->limits = news->limits;
     mqtt->spoke_5 = mqtt->spoke_5 || version_of(mqtt) == LINK_MQTT_5;
     /* Said here and not once it is online: the connection may not come to that, and the next one

@@ -33,6 +33,11 @@ bool clock_was_set(int64_t utc_ms)
     return utc_ms >= INT64_C(1704067200000); /* 2024-01-01T00:00:00Z */
 }
 
+int64_t clock_utc_of(int64_t at_ms, int64_t at_utc_ms)
+{
+    return clock_was_set(at_utc_ms) ? at_utc_ms : clock_utc_ms() - (clock_now_ms() - at_ms);
+}
+
 bool clock_is_set(void)
 {
     return clock_was_set(clock_utc_ms());

@@ -20,6 +20,9 @@ bool clock_is_set(void);
 /* The same of a moment that it told. */
 bool clock_was_set(int64_t utc_ms);
 
+/* The wall clock at a moment that both told; where it was not set then, as of the one of now. */
+int64_t clock_utc_of(int64_t at_ms, int64_t at_utc_ms);
+
 enum { CLOCK_BOOT_LEN = 36 };
 
 /* Names the boot that runs: within one CLOCK_BOOTTIME goes on, over all that restarts here. "" where

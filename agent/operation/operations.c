@@ -324,9 +324,27 @@ void operations_finish(struct operations *ops)
     end_silently(ops);
 }
 
+/* A lock that has come to its end is let go; true: it was now. `*again_ms`: no later than its end. */
+static bool let_go_of_lock(struct operations *ops, int64_t *again_ms)
+{
+    struct operation_lock lock = ops->held;
+
+    if (!lock.holder[0])
+        return false;
+    if (lock_is_held(&lock, journal_now_ms(ops->journal))) {
+        *again_ms = clock_earlier(*again_ms, clock_now_ms() + lock.left_ms);
+        return false;
+    }
+    pthread_mutex_lock(&ops->lock);
+    ops->held = (struct operation_lock){ 0 };
+    pthread_mutex_unlock(&ops->lock);
+    return true;
+}
+
 int64_t operations_tick(struct operations *ops)
 {
     int64_t again_ms;
+    bool unlocked;
 
     begin_change(ops);
     catch_up(ops);
@@ -335,7 +353,10 @@ int64_t operations_tick(struct operations *ops)
     again_ms = ops->unsaved.any ? ops->unsaved.retry_at_ms
                : ops->unread    ? clock_now_ms() + UNREAD_RETRY_MS
                                 : CLOCK_NEVER;
+    unlocked = let_go_of_lock(ops, &again_ms);
     end_silently(ops);
+    if (unlocked)
+        bus_publish(ops->bus, BUS_HEALTH, NULL);
     return again_ms;
 }
 
@@ -767,6 +788,9 @@ struct error operations_lock(struct operations *ops, const struct operation_lock
     log_info("switching locked", LOG_STR("holder", lock.holder), LOG_NUM("ttl_s", request->ttl_s),
              LOG_STR("reason", lock.reason[0] ? lock.reason : NULL));
     bus_publish(ops->bus, BUS_HEALTH, NULL);
+    /* Who ticks has one more end to wait for. */
+    if (ops->wake)
+        ops->wake(ops->wake_ctx);
     return e;
 }
 

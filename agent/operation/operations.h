@@ -34,8 +34,8 @@ struct operations *operations_new(struct bus *bus, struct state *state, struct j
 void operations_set_budget(struct operations *ops, int64_t budget_ms);
 int64_t operations_budget_ms(const struct operations *ops);
 void operations_free(struct operations *ops);
-/* `wake` (called without a lock on the admitting thread) tells the worker that an operation waits, or
- * that the one which runs was confirmed. */
+/* `wake` (called without a lock on the admitting thread) tells the worker that an operation waits,
+ * that the one which runs was confirmed, or that there is a lock to tick for. */
 void operations_set_wake(struct operations *ops, void (*wake)(void *ctx), void *ctx);
 
 /* Who writes the messages that tell of an operation. */
@@ -167,7 +167,8 @@ struct operation_end {
 };
 void operations_end(struct operations *ops, const char *id, const struct operation_end *end);
 
-/* Writes what the disk did not take; gives when to call it again (CLOCK_NEVER: all is written). */
+/* Writes what the disk did not take, and tells of a lock that has come to its end; gives when to call
+ * it again (CLOCK_NEVER: there is nothing to wait for). */
 int64_t operations_tick(struct operations *ops);
 /* The same for the last time. */
 void operations_finish(struct operations *ops);

@@ -82,7 +82,7 @@ bool view_is_other_card(const struct view *view, const struct profile_list *list
 void view_remember(struct view *view, const char *enabled, int64_t since_utc_ms, const char *by)
 {
     copy_text(view->remembered, sizeof view->remembered, enabled);
-    view->remembered_since_utc_ms = since_utc_ms;
+    view->remembered_since_utc_ms = clock_was_set(since_utc_ms) ? since_utc_ms : 0;
     copy_text(view->remembered_by, sizeof view->remembered_by, by);
 }
 
@@ -110,7 +110,8 @@ static void note_enabled(struct view *view, bool as_remembered, bool known, cons
         copy_text(now->enabled_by, sizeof now->enabled_by, view->remembered_by);
         return;
     }
-    now->enabled_since_utc_ms = known ? clock_utc_ms() : 0;
+    /* A clock that is not set would say something that nobody can mend later. */
+    now->enabled_since_utc_ms = known && clock_is_set() ? clock_utc_ms() : 0;
     copy_text(now->enabled_by, sizeof now->enabled_by, by);
 }
 
@@ -118,7 +119,9 @@ void view_take_list(struct view *view, const struct profile_list *list)
 {
     struct bus_profiles told;
     bool known = view->rows_tag[0] != '\0';
-    bool other_enabled = !known || !same_enabled(&view->now.list, list);
+    /* After a switch that was rolled back it is the same one, in use anew. */
+    bool other_enabled = !known || strcmp(view->list_by, "operation") == 0 ||
+                         !same_enabled(&view->now.list, list);
     char rows_tag[sizeof view->rows_tag];
     bool as_remembered = is_as_remembered(view, list);
     bool news;

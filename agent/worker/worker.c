@@ -560,6 +560,7 @@ static void read_at_rest(void *ctx)
     int64_t now_ms = clock_now_ms();
 
     tell_of_journal(worker);
+    (void)operations_tick(worker->operations); /* it may rest for hours */
     put_traffic(worker);
     if (!modem_is_open(worker->modem))
         return;

@@ -201,8 +201,8 @@ class Code(unittest.TestCase):
         self.assertEqual(set(rule), comes_again)
 
     def test_abilities(self):
-        text = (ROOT / "api/routes.c").read_text()
-        names = re.search(r"abilities\(void\)\s*\{[^{]*\{([^}]*)\}", text)[1]
+        text = (ROOT / "api/info_routes.c").read_text()
+        names = re.search(r"add_abilities\([^)]*\)\s*\{[^{]*\{([^}]*)\}", text)[1]
         can = self.schemas["agentInfo"]["properties"]["can"]["items"]["enum"]
         self.assertEqual(can, re.findall(r'"([^"]+)"', names))
 

@@ -155,18 +155,12 @@ static void counters_have_their_labels(void **state)
 static void what_is_not_known_is_absent(void **state)
 {
     static const char *const names[] = {
-        "lpm_signal_",
-        "lpm_quality_",
-        "lpm_data_attached",
-        "lpm_profiles",
-        "lpm_profile_",
-        "lpm_mqtt_",
-        "lpm_outbox_",
-        "lpm_connectivity_",
-        "process_",
-        "lpm_operation_errors_total",
-        "lpm_at_commands_total",
-        "lpm_http_requests",
+        "lpm_signal_",           "lpm_quality_",
+        "lpm_data_attached",     "lpm_profiles",
+        "lpm_profile_",          "lpm_mqtt_",
+        "lpm_outbox_",           "lpm_connectivity_",
+        "process_resident",      "lpm_operation_errors_total",
+        "lpm_at_commands_total", "lpm_http_requests",
     };
     static const char *const lines[] = {
         "lpm_ready 0",
@@ -185,6 +179,9 @@ static void what_is_not_known_is_absent(void **state)
     p->now.has_connectivity = true;
     check_absent(p, "lpm_signal_");
     check_absent(p, "lpm_data_attached");
+    /* Read while the clock was not set. */
+    p->now.connectivity.at_utc_ms = 44225;
+    check_absent(p, "lpm_connectivity_");
     free(p);
 }
 
@@ -211,6 +208,7 @@ static void what_is_known_is_in_base_units(void **state)
         "lpm_outbox_oldest_age_seconds 1.5",
         "process_resident_memory_bytes 12345678",
         "process_open_fds 17",
+        "process_start_time_seconds 1764000000.5",
     };
     struct place *p = place_new();
 
@@ -232,6 +230,7 @@ static void what_is_known_is_in_base_units(void **state)
     };
     p->page.has_broker = p->page.broker.online = true;
     p->page.now_ms = 10000;
+    p->page.started_utc_ms = INT64_C(1764000000500);
     p->counted.outbox = (struct metrics_outbox){ .rows = 4, .oldest_ms = 8500 };
     p->process = (struct process_facts){
         .known = true, .resident_bytes = 12345678, .open_fds = 17, .max_fds = -1

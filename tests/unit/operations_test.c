@@ -1205,6 +1205,32 @@ static void a_lock_is_taken_renewed_and_let_go(void **state)
     assert_int_equal(all.health_count, 6);
 }
 
+/* Who ticks is woken for it, and tells it once. */
+static void the_end_of_a_lock_is_told(void **state)
+{
+    struct operation_lock lock;
+    unsigned wakes = 0;
+
+    (void)state;
+    operations_set_wake(all.ops, count_wakes, &wakes);
+    assert_int_equal(operations_tick(all.ops), CLOCK_NEVER);
+    assert_ok(lock_by("ann", 60, &lock));
+    assert_int_equal(wakes, 1);
+    assert_int_equal(operations_tick(all.ops), fake_clock.now_ms + 60000);
+    fake_clock_pass(59999);
+    assert_int_equal(operations_tick(all.ops), fake_clock.now_ms + 1);
+    assert_int_equal(all.health_count, 1);
+    fake_clock_pass(1);
+    assert_int_equal(operations_tick(all.ops), CLOCK_NEVER);
+    assert_int_equal(all.health_count, 2);
+    assert_int_equal(operations_tick(all.ops), CLOCK_NEVER);
+    assert_int_equal(all.health_count, 2);
+    assert_ok(lock_by("bob", 1, &lock));
+    assert_ok(operations_unlock(all.ops, "bob", false));
+    assert_int_equal(operations_tick(all.ops), CLOCK_NEVER);
+    assert_int_equal(all.health_count, 4);
+}
+
 static void a_lock_outlives_restarts(void **state)
 {
     struct operation_lock lock;
@@ -1974,6 +2000,7 @@ int main(void)
         TEST(every_enable_counts),
         TEST(a_lock_stands_in_the_way),
         TEST(a_lock_is_taken_renewed_and_let_go),
+        TEST(the_end_of_a_lock_is_told),
         TEST(a_lock_outlives_restarts),
         TEST(a_word_confirms),
         TEST(a_word_needs_no_disk),
