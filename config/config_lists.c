@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/at_secret.h"
 #include "config/config_form.h"
 #include "config/config_kind.h"
 #include "config/config_problems.h"
@@ -134,24 +135,16 @@ static void read_texts(const struct config_key *key, const char *path, const cJS
     *(struct config_strings *)config_field(key, base) = strings;
 }
 
-/* What a PIN, a password or a user's name may stand in is shown up to its '='. */
+/* A line in which a PIN, a password or a user's name may stand is shown up to there. */
 static cJSON *print_command(const char *text)
 {
-    static const char *const secret[] = { "+CPIN",   "+CPWD",     "+CLCK",   "+CGAUTH",
-                                          "+QICSGP", "+UAUTHREQ", "$QCPDPP", "^AUTHDATA",
-                                          "+CPIN2",  "+QCPDPP",   "+CNMPWD" };
-    char upper[300] = "";
+    const char *secret = at_secret_find(text);
     char shown[320];
-    size_t n = strcspn(text, "=");
 
-    for (size_t i = 0; text[i] && i < sizeof upper - 1; i++)
-        upper[i] = (char)(text[i] >= 'a' && text[i] <= 'z' ? text[i] - 'a' + 'A' : text[i]);
-    for (size_t i = 0; i < ARRAY_LEN(secret); i++)
-        if (strstr(upper, secret[i]) && text[n] == '=') {
-            (void)snprintf(shown, sizeof shown, "%.*s=***", (int)n, text);
-            return cJSON_CreateString(shown);
-        }
-    return cJSON_CreateString(text);
+    if (!secret)
+        return cJSON_CreateString(text);
+    (void)snprintf(shown, sizeof shown, "%.*s***", (int)(secret - text), text);
+    return cJSON_CreateString(shown);
 }
 
 static cJSON *print_texts(const struct config_key *key, const void *base)

@@ -1,25 +1,24 @@
 #include "ctl/ask.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/json.h"
 #include "ctl/advice.h"
 #include "ctl/field.h"
+#include "ctl/peer.h"
 #include "ctl/text.h"
 
 /* The agent gives a read of the card 30 s. */
 enum { TIMEOUT_DEFAULT_S = 40, LINE_MAX_BYTES = 1024 };
 
-int64_t ask_deadline(const struct context *ctl)
+int64_t ask_deadline(const struct options *options)
 {
-    int64_t s = ctl->options->timeout_s ? ctl->options->timeout_s : TIMEOUT_DEFAULT_S;
+    int64_t s = options->timeout_s ? options->timeout_s : TIMEOUT_DEFAULT_S;
 
     return clock_now_ms() + s * 1000;
 }
@@ -70,12 +69,11 @@ void ask_explain(FILE *out, const char *headline, const cJSON *problem)
 
 static void explain_denied(const char *socket)
 {
-    struct stat st;
-    const struct group *group = stat(socket, &st) == 0 ? getgrgid(st.st_gid) : NULL;
+    const char *group = peer_group(socket);
 
     if (group)
         ask_complain("not allowed to open %s: it is for group '%s'; join that, or try sudo", socket,
-                     group->gr_name);
+                     group);
     else
         ask_complain("not allowed to open %s: try sudo", socket);
 }
@@ -164,7 +162,7 @@ enum outcome ask_and_show(struct context *ctl, const char *method, const char *p
         .method = method,
         .path = path,
         .body = body,
-        .deadline_ms = ask_deadline(ctl),
+        .deadline_ms = ctl->deadline_ms,
     };
     struct client_answer answer;
     cJSON *document = NULL;

@@ -11,8 +11,8 @@
 /* A question to the agent, answered or explained: whatever is no answer is told on standard error,
  * with what to do about it. */
 
-/* --timeout, or what a read may take at the agent and a little. */
-int64_t ask_deadline(const struct context *ctl);
+/* Of a command that begins now: --timeout, or what a read may take at the agent and a little. */
+int64_t ask_deadline(const struct options *options);
 
 /* OUTCOME_OK: gives the document (cJSON_Delete), NULL where the agent had nothing to say; `ret_answer`
  * is set in any case (client_done()). A refusal with --json is also printed as it came. */

@@ -38,6 +38,16 @@ bool buffer_add_text(struct buffer *b, const char *text)
     return buffer_add(b, text, strlen(text));
 }
 
+void buffer_drop(struct buffer *b, size_t len)
+{
+    if (len >= b->len) {
+        buffer_clear(b);
+        return;
+    }
+    memmove(b->text, b->text + len, b->len - len + 1);
+    b->len -= len;
+}
+
 void buffer_clear(struct buffer *b)
 {
     b->len = 0;

@@ -16,6 +16,8 @@ struct buffer {
 /* False: over the limit, or no memory; the buffer is then as before. */
 bool buffer_add(struct buffer *b, const void *bytes, size_t len);
 bool buffer_add_text(struct buffer *b, const char *text);
+/* Takes bytes off its front, all of them where there are fewer. */
+void buffer_drop(struct buffer *b, size_t len);
 /* Keeps the memory. */
 void buffer_clear(struct buffer *b);
 void buffer_done(struct buffer *b);

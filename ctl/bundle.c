@@ -64,20 +64,31 @@ static void complain_errno(struct bundle *b, const char *path)
     b->failed = true;
 }
 
-/* A row of the manifest; `missing` NULL: the file is there. */
-static void note(struct bundle *b, const char *file, const char *from, size_t bytes,
-                 const char *missing)
+/* A row of the manifest: what has no `missing` is there, with what `incomplete` says of it. */
+struct note {
+    const char *file, *from;
+    size_t bytes;
+    const char *missing, *incomplete;
+};
+
+static void note(struct bundle *b, const struct note *note)
 {
     cJSON *row = cJSON_CreateObject();
 
-    if (!row || !cJSON_AddStringToObject(row, "file", file) ||
-        !cJSON_AddStringToObject(row, "from", from) ||
-        !(missing ? cJSON_AddStringToObject(row, "missing", missing)
-                  : cJSON_AddNumberToObject(row, "bytes", (double)bytes)) ||
+    if (!row || !cJSON_AddStringToObject(row, "file", note->file) ||
+        !cJSON_AddStringToObject(row, "from", note->from) ||
+        !(note->missing ? cJSON_AddStringToObject(row, "missing", note->missing)
+                        : cJSON_AddNumberToObject(row, "bytes", (double)note->bytes)) ||
+        (note->incomplete && !cJSON_AddStringToObject(row, "incomplete", note->incomplete)) ||
         !cJSON_AddItemToArray(b->files, row)) {
         cJSON_Delete(row);
         b->failed = true;
     }
+}
+
+static void note_missing(struct bundle *b, const char *file, const char *from, const char *why)
+{
+    note(b, &(struct note){ .file = file, .from = from, .missing = why });
 }
 
 static bool write_file(struct bundle *b, const char *file, const struct buffer *text)
@@ -91,16 +102,39 @@ static bool write_file(struct bundle *b, const char *file, const struct buffer *
     return false;
 }
 
-/* Nothing gets into the folder but by here. */
-static void put(struct bundle *b, const char *file, const char *from, const char *text)
+/* A text ends at a NUL, a log does not, where power was lost while it was written. */
+static void replace_nuls(struct buffer *text)
+{
+    for (size_t i = 0; i < text->len; i++)
+        if (text->text[i] == '\0')
+            text->text[i] = '?';
+}
+
+/* Nothing gets into the folder but by here. `incomplete` NULL: it is whole. */
+static void put(struct bundle *b, const char *file, const char *from, struct buffer *text,
+                const char *incomplete)
 {
     struct buffer clean = { .max = REDACTED_MAX };
 
-    if (!redact_text(&b->redact, text, &clean))
-        note(b, file, from, 0, "it is too large");
+    replace_nuls(text);
+    if (!redact_text(&b->redact, buffer_text(text), &clean))
+        note_missing(b, file, from, "it is too large");
     else if (write_file(b, file, &clean))
-        note(b, file, from, clean.len, NULL);
+        note(b, &(struct note){
+                    .file = file, .from = from, .bytes = clean.len, .incomplete = incomplete });
     buffer_done(&clean);
+}
+
+/* The same of a text that has no NUL in it. */
+static void put_text(struct bundle *b, const char *file, const char *from, const char *text)
+{
+    struct buffer copy = { .max = CLIENT_ANSWER_MAX };
+
+    if (buffer_add_text(&copy, text))
+        put(b, file, from, &copy, NULL);
+    else
+        note_missing(b, file, from, "it is too large");
+    buffer_done(&copy);
 }
 
 static void put_answer(struct bundle *b, const char *file, const char *path)
@@ -108,7 +142,7 @@ static void put_answer(struct bundle *b, const char *file, const char *path)
     const struct client_call call = {
         .method = "GET",
         .path = path,
-        .deadline_ms = ask_deadline(b->ctl),
+        .deadline_ms = b->ctl->deadline_ms,
     };
     struct client_answer answer;
     enum client_result result = client_ask(b->ctl->socket, &call, &answer);
@@ -117,12 +151,12 @@ static void put_answer(struct bundle *b, const char *file, const char *path)
     /* Why it is not ready is an answer, too. */
     if (result == CLIENT_OK &&
         (answer.status == 200 || (answer.status == 503 && strcmp(path, "/readyz") == 0))) {
-        put(b, file, path, buffer_text(&answer.body));
+        put(b, file, path, &answer.body, NULL);
     } else if (result == CLIENT_OK) {
         (void)snprintf(why, sizeof why, "status %ld", answer.status);
-        note(b, file, path, 0, why);
+        note_missing(b, file, path, why);
     } else {
-        note(b, file, path, 0, answer.why);
+        note_missing(b, file, path, answer.why);
     }
     client_done(&answer);
 }
@@ -141,7 +175,7 @@ static void put_doctor(struct bundle *b)
     doctor_examine(b->ctl, &doctor_usual_places, &report);
     doctor_print(&report, out, false);
     if (fclose(out) == 0 && text)
-        put(b, "doctor.txt", "lpmctl doctor", text);
+        put_text(b, "doctor.txt", "lpmctl doctor", text);
     free(text);
 }
 
@@ -159,38 +193,66 @@ static char *config_text(const struct config *config)
 
 static void put_config(struct bundle *b)
 {
+    static const char file[] = "config.json";
     const char *path = place_config(b->ctl->options);
     struct config *config = NULL;
     struct config_problems problems = { 0 };
-    char *text = config_load(path, environ, &config, &problems) ? config_text(config) : NULL;
+    char *text = NULL;
 
+    if (access(path, R_OK) < 0) {
+        note_missing(b, file, path, strerror(errno));
+        return;
+    }
+    if (config_load(path, environ, &config, &problems))
+        text = config_text(config);
     if (text)
-        put(b, "config.json", path, text);
+        put_text(b, file, path, text);
     else if (problems.count > 0)
-        note(b, "config.json", path, 0, "it is not valid, doctor.txt says why");
+        note_missing(b, file, path, "it is not valid, doctor.txt says why");
     else
-        note(b, "config.json", path, 0, "it could not be read");
+        note_missing(b, file, path, "it could not be read");
     free(text);
     config_free(config);
     config_problems_done(&problems);
 }
 
+static const char *say_of_journal(enum program_result result)
+{
+    switch (result) {
+    case PROGRAM_ABSENT:
+        return "there is no journalctl here";
+    case PROGRAM_TIMEOUT:
+        return "journalctl did not end in time";
+    case PROGRAM_FAILED:
+        return "journalctl failed";
+    case PROGRAM_OK:
+        break;
+    }
+    return NULL;
+}
+
 static void put_journal(struct bundle *b)
 {
-    char *const argv[] = {
-        (char[]){ "journalctl" }, (char[]){ "-u" },        (char[]){ "lpm-agent" },
-        (char[]){ "-n" },         (char[]){ "2000" },      (char[]){ "--no-pager" },
-        (char[]){ "-o" },         (char[]){ "short-iso" }, NULL
-    };
     static const char from[] = "journalctl -u lpm-agent";
+    char lines[16];
+    char *const argv[] = { (char[]){ "journalctl" },
+                           (char[]){ "-u" },
+                           (char[]){ "lpm-agent" },
+                           (char[]){ "-n" },
+                           lines,
+                           (char[]){ "--no-pager" },
+                           (char[]){ "-o" },
+                           (char[]){ "short-iso" },
+                           NULL };
     struct buffer text = { .max = LOG_MAX };
-    enum program_result result = program_run(argv, clock_now_ms() + LOG_MS, &text);
+    const char *trouble;
 
+    (void)snprintf(lines, sizeof lines, "%d", LOG_LINES);
+    trouble = say_of_journal(program_run(argv, clock_now_ms() + LOG_MS, &text));
     if (text.len > 0)
-        put(b, "agent.log", from, buffer_text(&text));
+        put(b, "agent.log", from, &text, trouble);
     else
-        note(b, "agent.log", from, 0,
-             result == PROGRAM_ABSENT ? "there is no journalctl here" : "it gave nothing");
+        note_missing(b, "agent.log", from, trouble ? trouble : "it gave nothing");
     buffer_done(&text);
 }
 
@@ -204,9 +266,9 @@ static void put_log(struct bundle *b)
         return;
     }
     if (file_read_end(path, LOG_LINES, &text))
-        put(b, "agent.log", path, buffer_text(&text));
+        put(b, "agent.log", path, &text, NULL);
     else
-        note(b, "agent.log", path, 0, strerror(errno));
+        note_missing(b, "agent.log", path, strerror(errno));
     buffer_done(&text);
 }
 

@@ -211,6 +211,8 @@ enum client_result client_ask(const char *socket, const struct client_call *call
     enum client_result result = CLIENT_BROKEN;
 
     *ret = (struct client_answer){ .body = { .max = CLIENT_ANSWER_MAX } };
+    if (clock_now_ms() >= call->deadline_ms)
+        return give_up(&a, CLIENT_TIMEOUT, "no answer in time");
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     a.easy = curl_easy_init();
     a.multi = curl_multi_init();

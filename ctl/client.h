@@ -15,6 +15,7 @@ enum client_result {
     CLIENT_ABSENT,
     /* The connection broke: what was asked may have been taken. */
     CLIENT_LOST,
+    /* Past its deadline; one that was past before is not asked. */
     CLIENT_TIMEOUT,
     /* The answer is over `max`, or on_data() wanted no more. */
     CLIENT_TOO_MUCH,

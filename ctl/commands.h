@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "ctl/options.h"
@@ -13,6 +14,8 @@ struct context {
     const struct options *options;
     /* Of the agent; resolved. */
     const char *socket;
+    /* CLOCK_BOOTTIME: of all that the command asks, by --timeout or what a read may take. */
+    int64_t deadline_ms;
     FILE *out;
     bool colour;
 };

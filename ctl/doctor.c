@@ -77,7 +77,7 @@ static cJSON *fetch(const struct doctor *d, const char *path)
     const struct client_call call = {
         .method = "GET",
         .path = path,
-        .deadline_ms = ask_deadline(d->ctl),
+        .deadline_ms = d->ctl->deadline_ms,
     };
     struct client_answer answer;
     cJSON *json = NULL;
@@ -106,7 +106,7 @@ static void gather_answers(struct doctor *d)
     const struct client_call call = {
         .method = "GET",
         .path = "/v1/info",
-        .deadline_ms = ask_deadline(d->ctl),
+        .deadline_ms = d->ctl->deadline_ms,
     };
 
     d->agent = peer_pid(d->ctl->socket);

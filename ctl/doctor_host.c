@@ -9,6 +9,7 @@
 #include "config/config_pending.h"
 #include "ctl/doctor_inside.h"
 #include "ctl/host.h"
+#include "ctl/peer.h"
 
 /* The checks of this machine, with or without an agent. */
 
@@ -61,14 +62,13 @@ void doctor_check_config(struct doctor *d)
 static void say_denied(struct doctor *d)
 {
     char advice[ADVICE_MAX] = "Try sudo; api.socket_group and api.socket_mode say who may.";
-    struct stat st;
-    const struct group *group = stat(d->ctl->socket, &st) == 0 ? getgrgid(st.st_gid) : NULL;
+    const char *group = peer_group(d->ctl->socket);
 
     if (group)
         (void)snprintf(advice, sizeof advice,
                        "It is for group '%s': 'usermod -aG %s USER' and log in anew, or sudo; "
                        "api.socket_group says who may.",
-                       group->gr_name, group->gr_name);
+                       group, group);
     doctor_say(d, DOCTOR_FAIL, advice, "not allowed to open %s", d->ctl->socket);
 }
 

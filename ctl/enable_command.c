@@ -93,7 +93,7 @@ static bool is_lost(enum client_result result, bool lost_before, const struct cl
 static enum outcome post_until_answered(const struct enabling *e, struct client_answer *ret_answer,
                                         cJSON **ret)
 {
-    int64_t deadline_ms = ask_deadline(e->ctl);
+    int64_t deadline_ms = e->ctl->deadline_ms;
     int64_t pause_ms = PAUSE_MS;
     enum client_result result = post(e, deadline_ms, ret_answer);
     bool lost = is_lost(result, false, ret_answer);

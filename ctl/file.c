@@ -60,10 +60,7 @@ static void keep_lines(struct buffer *b, size_t lines, bool begins_whole)
 
         at = end ? (size_t)(end - b->text) + 1 : b->len;
     }
-    if (at > 0) {
-        memmove(b->text, b->text + at, b->len - at + 1);
-        b->len -= at;
-    }
+    buffer_drop(b, at);
 }
 
 bool file_read_end(const char *path, size_t lines, struct buffer *ret)

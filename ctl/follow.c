@@ -177,13 +177,17 @@ static void ask_again(struct follow *f)
     char path[PATH_MAX_BYTES];
     struct client_call call = { .method = "GET", .path = path };
     struct client_answer answer;
+    enum client_result result;
     cJSON *json = NULL;
 
     (void)snprintf(path, sizeof path, "/v1/operations/%s", f->id);
     call.deadline_ms = clock_earlier(f->deadline_ms, clock_now_ms() + ASK_MS);
-    f->reached = client_ask(f->ctl->socket, &call, &answer) == CLIENT_OK;
-    f->gone = f->reached && answer.status == 404;
-    if (f->reached && answer.status == 200) {
+    result = client_ask(f->ctl->socket, &call, &answer);
+    /* That our own time is over says nothing of the agent. */
+    if (result != CLIENT_TIMEOUT || clock_now_ms() < f->deadline_ms)
+        f->reached = result == CLIENT_OK;
+    f->gone = result == CLIENT_OK && answer.status == 404;
+    if (result == CLIENT_OK && answer.status == 200) {
         struct error e = json_parse(buffer_text(&answer.body), answer.body.len, &json);
 
         if (!e.code)
@@ -270,13 +274,13 @@ enum outcome follow_to_the_end(struct context *ctl, cJSON *operation)
     struct follow f = {
         .ctl = ctl,
         .op = operation,
+        .deadline_ms = ctl->deadline_ms,
         .reached = true,
         .live = isatty(fileno(ctl->out)) && !ctl->options->json,
     };
     enum outcome outcome;
 
     (void)snprintf(f.id, sizeof f.id, "%s", field_shown(operation, "id"));
-    f.deadline_ms = clock_now_ms() + ctl->options->timeout_s * 1000;
     set_deadline(&f);
     stream_init(&f.stream, on_event, &f);
     show(&f);

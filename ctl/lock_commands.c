@@ -18,7 +18,7 @@ static enum outcome look(struct context *ctl)
     const struct client_call call = {
         .method = "GET",
         .path = lock_path,
-        .deadline_ms = ask_deadline(ctl),
+        .deadline_ms = ctl->deadline_ms,
     };
     struct client_answer answer;
     cJSON *document = NULL;

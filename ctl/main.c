@@ -13,6 +13,7 @@ static enum outcome run(const struct options *options)
     struct context ctl = {
         .options = options,
         .socket = socket,
+        .deadline_ms = ask_deadline(options),
         .out = stdout,
         .colour = text_wants_colour(stdout) && !options->json,
     };

@@ -2,8 +2,10 @@
 #define _GNU_SOURCE
 #include "ctl/peer.h"
 
+#include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -25,4 +27,12 @@ pid_t peer_pid(const char *socket_path)
         peer.pid = 0;
     (void)close(fd);
     return peer.pid;
+}
+
+const char *peer_group(const char *socket_path)
+{
+    struct stat st;
+    const struct group *group = stat(socket_path, &st) == 0 ? getgrgid(st.st_gid) : NULL;
+
+    return group ? group->gr_name : NULL;
 }

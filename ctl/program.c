@@ -5,10 +5,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/macros.h"
 #include "ctl/interrupt.h"
 
 extern char **environ;
@@ -57,29 +59,76 @@ static enum program_result finish(pid_t pid, int64_t deadline_ms, bool killed)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? PROGRAM_OK : PROGRAM_FAILED;
 }
 
-/* False: over the limit, the deadline, or broken. */
-static bool collect(int fd, int64_t deadline_ms, struct buffer *ret)
+/* The end of what comes. */
+struct tail {
+    struct buffer *text;
+    /* What was left out last; NUL: nothing was. */
+    char before;
+};
+
+static void drop(struct tail *tail, size_t len)
+{
+    tail->before = tail->text->text[len - 1];
+    buffer_drop(tail->text, len);
+}
+
+/* Half of it goes at once, so that not all is moved for each piece. False: no memory. */
+static bool add(struct tail *tail, const char *piece, size_t len)
+{
+    struct buffer *text = tail->text;
+
+    if (text->len > 0 && len > text->max - text->len) {
+        size_t least = len - (text->max - text->len);
+        size_t most = least > text->max / 2 ? least : text->max / 2;
+
+        drop(tail, most < text->len ? most : text->len);
+    }
+    if (len > text->max) {
+        tail->before = piece[len - text->max - 1];
+        piece += len - text->max;
+        len = text->max;
+    }
+    return buffer_add(text, piece, len);
+}
+
+/* Half a line would be taken for a whole one. */
+static void begin_at_a_line(struct tail *tail)
+{
+    struct buffer *text = tail->text;
+    const char *end = text->len > 0 ? memchr(text->text, '\n', text->len) : NULL;
+
+    if (text->len > 0 && tail->before && tail->before != '\n')
+        buffer_drop(text, end ? (size_t)(end - text->text) + 1 : text->len);
+}
+
+/* False: the deadline, an interrupt, or broken. */
+static bool collect(int fd, int64_t deadline_ms, struct tail *ret)
 {
     char piece[PIECE];
 
     for (;;) {
-        struct pollfd waits = { .fd = fd, .events = POLLIN };
+        struct pollfd waits[] = { { .fd = fd, .events = POLLIN },
+                                  { .fd = interrupt_fd(), .events = POLLIN } };
+        int ready = poll(waits, ARRAY_LEN(waits), clock_poll_ms(deadline_ms));
         ssize_t n;
 
-        if (poll(&waits, 1, clock_poll_ms(deadline_ms)) == 0 || interrupt_came())
+        if (ready == 0 || interrupt_came())
             return false;
+        if (ready < 0 && errno == EINTR)
+            continue;
         n = read(fd, piece, sizeof piece);
         if (n == 0)
             return true;
         if (n < 0 && errno != EINTR)
             return false;
-        if (n > 0 && !buffer_add(ret, piece, (size_t)n))
+        if (n > 0 && !add(ret, piece, (size_t)n))
             return false;
     }
 }
 
 enum program_result program_run(char *const argv[], int64_t deadline_ms, struct buffer *ret)
 {
+    struct tail tail = { .text = ret };
     int ends[2];
     pid_t pid = 0;
     bool whole;
@@ -95,7 +144,8 @@ enum program_result program_run(char *const argv[], int64_t deadline_ms, struct 
         return PROGRAM_ABSENT;
     }
     (void)close(ends[1]);
-    whole = collect(ends[0], deadline_ms, ret);
+    whole = collect(ends[0], deadline_ms, &tail);
+    begin_at_a_line(&tail);
     (void)close(ends[0]);
     if (!whole)
         (void)kill(pid, SIGKILL);

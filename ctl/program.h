@@ -9,8 +9,8 @@
 
 enum program_result { PROGRAM_OK = 0, PROGRAM_ABSENT, PROGRAM_FAILED, PROGRAM_TIMEOUT };
 
-/* What it writes on standard output goes to `ret`; over its limit the program is ended and what came so
- * far stays: PROGRAM_FAILED. What it says on standard error is thrown away. */
+/* What it writes on standard output goes to `ret`; over its limit the oldest lines go, and at most half of it
+ * with them. What came stays there whatever the result is. What it says on standard error is thrown away. */
 enum program_result program_run(char *const argv[], int64_t deadline_ms, struct buffer *ret);
 /* Its standard output is `fd`; errors go to ours. */
 enum program_result program_run_to(char *const argv[], int64_t deadline_ms, int fd);

@@ -9,6 +9,7 @@
 #include "agent/base/aid.h"
 #include "agent/base/iccid.h"
 #include "agent/base/macros.h"
+#include "ctl/redact_secret.h"
 
 enum {
     IDENTITY_SHOWN = 4,
@@ -16,9 +17,9 @@ enum {
     SUBSCRIBER_MIN = 14,
     /* IPv6 in decimal, with its mask, as AT+CGPADDR writes it. */
     OCTETS_MAX = 32,
+    /* The first byte of 127.0.0.0/8. */
+    LOOPBACK = 127,
 };
-
-static const char hidden[] = "***";
 
 static bool is_digit(char c)
 {
@@ -96,9 +97,64 @@ static size_t identity_at(const char *at)
     return digits >= SUBSCRIBER_MIN ? digits : 0;
 }
 
-static size_t count_octets(const char *word)
+/* "20261126-080000" and "2026-11-26-08-00-00" are as long as an IMSI. */
+static bool is_stamp(const char *at)
 {
-    size_t octets = 0;
+    size_t first = strspn(at, "0123456789");
+    size_t second = strspn(at + first + 1, "0123456789");
+
+    return strncmp(at, "20", 2) == 0 &&
+           ((first == 4 && second == 2) || (first == 8 && second == 6));
+}
+
+/* Whether what stands before is only the beginning of a word or a number. */
+static bool goes_on(const char *at)
+{
+    return isalnum((unsigned char)at[0]) ||
+           (at[0] && strchr("-.:_", at[0]) && isalnum((unsigned char)at[1]));
+}
+
+/* As people write them, "35-209900-176148-1": groups of digits with one sign between. Their length, and the
+ * digits alone; 0: these are none. A group as long as an identity is one by itself. */
+static size_t groups_at(const char *at, char ret_digits[REDACT_WORD_MAX + 1])
+{
+    size_t n = strspn(at, "0123456789"), digits = 0, len = 0, count = 0;
+    char sign = at[n];
+
+    if (n == 0 || (sign != '-' && sign != ' ') || is_stamp(at))
+        return 0;
+    for (const char *group = at;; group += n + 1) {
+        n = strspn(group, "0123456789");
+        if (n == 0 || n >= SUBSCRIBER_MIN || digits + n > REDACT_WORD_MAX)
+            break;
+        /* It may be the first one of something else: "1764158400 2026-11-26". */
+        if (group[n] != sign && goes_on(group + n))
+            break;
+        memcpy(ret_digits + digits, group, n);
+        digits += n;
+        count++;
+        len = (size_t)(group - at) + n;
+        if (group[n] != sign)
+            break;
+    }
+    ret_digits[digits] = '\0';
+    /* Two numbers with a blank between are mostly just that. */
+    return digits >= SUBSCRIBER_MIN && (sign == '-' || count > 2) ? len : 0;
+}
+
+struct octets {
+    size_t count;
+    unsigned first;
+    /* Each has three digits: "010.001.002.003", as some modems write it. "01.001.01.001" is a version. */
+    bool padded;
+    bool all_zero;
+};
+
+/* Decimal numbers of a byte with dots between; `count` 0: something else. */
+static struct octets octets_of(const char *word)
+{
+    struct octets none = { .count = 0 };
+    struct octets octets = { .padded = true, .all_zero = true };
 
     for (const char *at = word;; at++) {
         unsigned value = 0, n = 0;
@@ -106,27 +162,29 @@ static size_t count_octets(const char *word)
         for (; is_digit(*at) && n < 4; at++, n++)
             value = value * 10 + (unsigned)(*at - '0');
         if (n == 0 || n > 3 || value > 255)
-            return 0;
-        octets++;
+            return none;
+        if (octets.count++ == 0)
+            octets.first = value;
+        octets.padded = octets.padded && n == 3;
+        octets.all_zero = octets.all_zero && value == 0;
         if (*at == '\0')
             return octets;
         if (*at != '.')
-            return 0;
+            return none;
     }
 }
 
 static bool is_address(const char *word)
 {
+    struct octets octets = octets_of(word);
     struct in_addr v4;
     struct in6_addr v6;
-    size_t octets;
 
-    if (inet_pton(AF_INET, word, &v4) == 1)
-        return (ntohl(v4.s_addr) >> 24) != 127 && v4.s_addr != 0;
+    if (inet_pton(AF_INET, word, &v4) == 1 || (octets.count == 4 && octets.padded))
+        return octets.first != LOOPBACK && !octets.all_zero;
     if (inet_pton(AF_INET6, word, &v6) == 1)
         return !IN6_IS_ADDR_LOOPBACK(&v6) && !IN6_IS_ADDR_UNSPECIFIED(&v6);
-    octets = count_octets(word);
-    return octets == 8 || octets == 16 || octets == OCTETS_MAX;
+    return octets.count == 8 || octets.count == 16 || octets.count == OCTETS_MAX;
 }
 
 static size_t span_of(const char *at, const char *more)
@@ -172,163 +230,7 @@ static bool put_address(struct redact *r, const char *word, struct buffer *ret)
     return put_known(r, word, mask, ret);
 }
 
-/* --- secrets --- */
-
-/* What a secret is called; the word ends there ("password_file" is none). */
-static const char *const secret_names[] = { "password", "passwd", "passphrase", "pass",   "pwd",
-                                            "token",    "secret", "psk",        "pin",    "pin2",
-                                            "puk",      "puk2",   "apikey",     "api_key" };
-
-/* Commands whose parameters are secrets (27.007, and vendors' ways to set a user and a password). */
-static const char *const secret_commands[] = {
-    "+CPIN",  "+CPIN2",    "+CPWD",   "+CLCK",     "+CGAUTH", "+QICSGP",
-    "+QCPIN", "^AUTHDATA", "$QCPDPP", "+UAUTHREQ", "+WPPP",   "#PDPAUTH",
-};
-
-static bool is_word_char(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || c == '-';
-}
-
-/* Quotes around names and values, escaped ones too, as they stand in a line of JSON. */
-static size_t quote_at(const char *at)
-{
-    if (at[0] == '\\' && (at[1] == '"' || at[1] == '\''))
-        return 2;
-    return at[0] == '"' || at[0] == '\'' ? 1 : 0;
-}
-
-/* Between a secret's name and its value; 0: no value follows. */
-static size_t gap_at(const char *at)
-{
-    size_t n = quote_at(at), begin;
-
-    while (at[n] == ' ')
-        n++;
-    begin = n;
-    while (at[n] == '=' || at[n] == ':')
-        n++;
-    if (n == begin)
-        return 0;
-    while (at[n] == ' ')
-        n++;
-    return n;
-}
-
-static size_t quoted_len(const char *at, size_t quote)
-{
-    size_t n = quote;
-
-    while (at[n] && at[n] != '\n' &&
-           !(quote_at(at + n) == quote && at[n + quote - 1] == at[quote - 1]))
-        n += at[n] == '\\' && quote == 1 && at[n + 1] && at[n + 1] != '\n' ? 2 : 1;
-    return n;
-}
-
-static size_t value_len(const char *at)
-{
-    return strcspn(at, " \t\r\n,;}&\"'\\");
-}
-
-/* Writes `***` for the value at the front, quotes kept; how much of it there was is in *ret_len. */
-static bool put_hidden(const char *at, struct buffer *ret, size_t *ret_len)
-{
-    size_t quote = quote_at(at);
-
-    *ret_len = quote ? quoted_len(at, quote) : value_len(at);
-    if (!buffer_add(ret, at, quote))
-        return false;
-    return *ret_len == quote || buffer_add_text(ret, hidden);
-}
-
-static size_t secret_name_at(const char *text, const char *at)
-{
-    if (at > text && isalnum((unsigned char)at[-1]))
-        return 0;
-    for (size_t i = 0; i < ARRAY_LEN(secret_names); i++) {
-        size_t n = strlen(secret_names[i]);
-
-        if (strncasecmp(at, secret_names[i], n) == 0 && !is_word_char(at[n])) {
-            size_t gap = gap_at(at + n);
-
-            return gap ? n + gap : 0;
-        }
-    }
-    return 0;
-}
-
-static size_t bearer_at(const char *at)
-{
-    static const char name[] = "Bearer ";
-
-    return strncasecmp(at, name, sizeof name - 1) == 0 ? sizeof name - 1 : 0;
-}
-
-static size_t command_at(const char *at)
-{
-    for (size_t i = 0; i < ARRAY_LEN(secret_commands); i++) {
-        size_t n = strlen(secret_commands[i]);
-
-        if (strncasecmp(at, secret_commands[i], n) == 0 && at[n] == '=' && at[n + 1] != '?')
-            return n + 1;
-    }
-    return 0;
-}
-
-/* "//user:password@": up to the sign. */
-static size_t user_at(const char *at)
-{
-    size_t n;
-
-    if (strncmp(at, "//", 2) != 0)
-        return 0;
-    n = 2 + strcspn(at + 2, "/@ \t\r\n\"'<>");
-    return at[n] == '@' && n > 2 ? n : 0;
-}
-
-/* The parameters of a command that carries a secret. Where their quotes are escaped they stand in a text of
- * JSON, which ends at the first that is not; else nobody knows where they end, and all of the line goes. */
-static size_t parameters_len(const char *at)
-{
-    size_t line = strcspn(at, "\r\n");
-    size_t n = strcspn(at, "\"\r\n");
-
-    if (strncmp(at, hidden, sizeof hidden - 1) == 0)
-        return sizeof hidden - 1;
-    if (n == 0 || n >= line || at[n - 1] != '\\')
-        return line;
-    while (n < line && !(at[n] == '"' && at[n - 1] != '\\'))
-        n++;
-    return n;
-}
-
-/* Handles what begins at `at`; *ret_len 0: nothing does. False: no room. */
-static bool take_secret(const char *text, const char *at, struct buffer *ret, size_t *ret_len)
-{
-    size_t head = secret_name_at(text, at);
-    size_t len = 0;
-    bool done;
-
-    *ret_len = 0;
-    if (head == 0)
-        head = bearer_at(at);
-    if (head > 0) {
-        done = buffer_add(ret, at, head) && put_hidden(at + head, ret, &len);
-        *ret_len = head + len;
-        return done;
-    }
-    head = command_at(at);
-    if (head > 0) {
-        *ret_len = head + parameters_len(at + head);
-        return buffer_add(ret, at, head) && buffer_add_text(ret, hidden);
-    }
-    head = user_at(at);
-    if (head > 0) {
-        *ret_len = head;
-        return buffer_add_text(ret, "//") && buffer_add_text(ret, hidden);
-    }
-    return true;
-}
+/* --- the text --- */
 
 /* An AID as we write them, whole: it names an application, and all cards of a kind have the same. */
 static size_t aid_at(const char *at)
@@ -337,6 +239,14 @@ static size_t aid_at(const char *at)
     size_t n = span_of(at, "");
 
     return n == AID_TEXT_MAX && strncasecmp(at, registered, sizeof registered - 1) == 0 ? n : 0;
+}
+
+static bool take_groups(struct redact *r, const char *at, struct buffer *ret, size_t *ret_len)
+{
+    char digits[REDACT_WORD_MAX + 1];
+
+    *ret_len = groups_at(at, digits);
+    return *ret_len == 0 || put_identity(r, digits, strlen(digits), ret);
 }
 
 static bool take_name(struct redact *r, const char *text, const char *at, struct buffer *ret,
@@ -352,21 +262,27 @@ static bool take_name(struct redact *r, const char *text, const char *at, struct
     if (*ret_len > 0)
         return buffer_add(ret, at, *ret_len);
     *ret_len = identity_at(at);
-    return *ret_len == 0 || put_identity(r, at, *ret_len, ret);
+    if (*ret_len > 0)
+        return put_identity(r, at, *ret_len, ret);
+    return !begins || take_groups(r, at, ret, ret_len);
 }
 
 bool redact_text(struct redact *r, const char *text, struct buffer *ret)
 {
+    struct redact_quotes quotes = { .open = false };
+
     for (const char *at = text; *at;) {
         size_t len;
 
-        if (!take_secret(text, at, ret, &len))
+        if (!redact_secret(text, at, &quotes, ret, &len))
             return false;
         if (len == 0 && !take_name(r, text, at, ret, &len))
             return false;
         if (len == 0 && !buffer_add(ret, at, 1))
             return false;
-        at += len ? len : 1;
+        len = len ? len : 1;
+        redact_quotes_pass(&quotes, at, len);
+        at += len;
     }
     return true;
 }
@@ -375,7 +291,7 @@ bool redact_text(struct redact *r, const char *text, struct buffer *ret)
 
 static bool hide_item(cJSON *item)
 {
-    return !cJSON_IsString(item) || cJSON_SetValuestring(item, hidden) != NULL;
+    return !cJSON_IsString(item) || cJSON_SetValuestring(item, redact_hidden) != NULL;
 }
 
 /* ["/usr/bin/dial", "--key", "abc"]: what is run may be told, with what may not. */
@@ -402,10 +318,10 @@ static bool hide_parameters(cJSON *item)
     if (!equals)
         return true;
     n = (size_t)(equals - item->valuestring) + 1;
-    if (n + sizeof hidden > sizeof line)
+    if (n + sizeof redact_hidden > sizeof line)
         return hide_item(item);
     memcpy(line, item->valuestring, n);
-    memcpy(line + n, hidden, sizeof hidden);
+    memcpy(line + n, redact_hidden, sizeof redact_hidden);
     return cJSON_SetValuestring(item, line) != NULL;
 }
 

@@ -23,9 +23,9 @@ struct redact {
     size_t addresses;
 };
 
-/* ICCIDs, EIDs, IMSIs, IMEIs and numbers as long, IP addresses (loopback ones and 0.0.0.0 stay), and what
- * follows a name like "password", "token", "PIN" or "Bearer", a URI's user, an AT command that carries
- * a secret. False: `ret` is full, or no memory. */
+/* ICCIDs, EIDs, IMSIs, IMEIs and numbers as long, also in groups; IP addresses (loopback ones and 0.0.0.0 stay);
+ * what follows a name like "password", "api_token", "PIN", "Authorization" or "Bearer", a URI's user, an AT
+ * command that carries a secret, and its answer. False: `ret` is full, or no memory. */
 bool redact_text(struct redact *r, const char *text, struct buffer *ret);
 
 /* The configuration's tree, as it is rendered: arguments of programs, parameters of AT commands and

@@ -80,7 +80,7 @@ enum outcome reference_resolve(struct context *ctl, const char *text, char **ret
     const struct client_call call = {
         .method = "GET",
         .path = "/v1/profiles",
-        .deadline_ms = ask_deadline(ctl),
+        .deadline_ms = ctl->deadline_ms,
     };
     struct client_answer answer;
     cJSON *document = NULL;

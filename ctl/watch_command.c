@@ -105,7 +105,7 @@ static bool goes_on(const struct watch *w, int64_t deadline_ms)
 
 static enum outcome run(struct watch *w)
 {
-    int64_t deadline_ms = w->ctl->options->timeout_s ? ask_deadline(w->ctl) : CLOCK_NEVER;
+    int64_t deadline_ms = w->ctl->options->timeout_s ? w->ctl->deadline_ms : CLOCK_NEVER;
     bool ever_open = false;
 
     while (goes_on(w, deadline_ms)) {

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/base/at_secret.h"
 #include "agent/base/clock.h"
-#include "agent/base/macros.h"
 #include "agent/base/ring_file.h"
 
 struct trace {
@@ -15,21 +15,6 @@ struct trace {
 
 /* An ICCID has 18 digits at least, an IMSI 14; anything shorter names nobody. */
 enum { IDENTITY_MIN = 14, IDENTITY_SHOWN = 4 };
-
-/* Where the part of a line that carries a secret begins; NULL: nowhere. The command may be one of
- * several on its line, or an echo whose first bytes were lost. */
-static char *find_secret(char *line)
-{
-    static const char *const names[] = { "+CGAUTH=",  "+CGAUTH:",   "+CPIN=",    "+CPWD=",
-                                         "+CLCK=",    "+QICSGP=",   "+QICSGP:",  "#PDPAUTH=",
-                                         "#PDPAUTH:", "+UAUTHREQ=", "+UAUTHREQ:" };
-
-    for (char *at = line; *at; at++)
-        for (size_t i = 0; i < ARRAY_LEN(names); i++)
-            if (strncasecmp(at, names[i], strlen(names[i])) == 0)
-                return at + strlen(names[i]);
-    return NULL;
-}
 
 static void hide(char *from, size_t len)
 {
@@ -53,9 +38,9 @@ static void hide_tagged(char *text)
 void trace_redact(const char *line, char *ret, size_t size)
 {
     (void)snprintf(ret, size, "%s", line);
-    char *secret = find_secret(ret);
+    const char *secret = at_secret_find(ret);
     if (secret)
-        *secret = '\0';
+        ret[secret - ret] = '\0';
     hide_tagged(ret);
     for (char *at = ret; *at;) {
         size_t len = strspn(at, "0123456789");

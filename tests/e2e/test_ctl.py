@@ -13,6 +13,7 @@ import stat
 import subprocess
 import tarfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,41 @@ def test_no_answer_in_time(tmp_path):
         done = check(ctl(server.path, "eid", "--timeout", "1"), TIMED_OUT)
         assert "in time" in done.stderr
         over.set()
+
+
+def test_one_time_for_all_questions(tmp_path):
+    """--timeout is for the command, however many questions it takes; each answer here takes 2 s of the 3."""
+    operation = {"id": "01JD", "state": "running", "rev": 1, "phase": "enabling"}
+    profiles = {"profiles": [{"iccid": BETA, "label": "spare"}]}
+
+    def reply(connection, head):
+        method, path, _ = head.decode().split(" ", 2)
+        if path == "/v1/events":
+            answer(connection, b"{}", "404 Not Found")
+            return
+        time.sleep(2)
+        if path == "/v1/profiles":
+            answer(connection, json.dumps(profiles).encode())
+        else:
+            ended = {} if method == "POST" else {"state": "succeeded", "rev": 2, "result": {"now": BETA}}
+            answer(connection, json.dumps({**operation, **ended}).encode())
+
+    with serving(tmp_path / "s", reply) as server:
+        check(ctl(server.path, "enable", "spare", "--timeout", "3"), TIMED_OUT)
+        check(ctl(server.path, "enable", BETA, "--wait", "--timeout", "3"), TIMED_OUT)
+        check(ctl(server.path, "enable", BETA, "--wait", "--timeout", "60"), OK)
+
+
+def test_a_bundle_waits_once_for_a_silent_agent(tmp_path):
+    over = threading.Event()
+    with serving(tmp_path / "s", lambda connection, head: over.wait(600)) as server:
+        (tmp_path / "log").write_text("x\n")
+        args = ["bundle", str(tmp_path / "b.tar.gz"), "--log", str(tmp_path / "log"), "--timeout", "1"]
+        check(ctl(server.path, *args), OK)
+        over.set()
+        # What comes when the time is over is not even asked.
+        assert len(server.heads) == 1
+        assert "does not answer" in in_archive(tmp_path / "b.tar.gz")["doctor.txt"]
 
 
 STRANGE = {
@@ -771,6 +807,27 @@ def swapped(digits):
     return "".join(even[i + 1] + even[i] for i in range(0, len(even), 2))
 
 
+# As modems write them, before anybody cut them: what the agent's own trace never has.
+RAW = f"""
+AT+CGAUTH=1,2,"user-9","{SECRET}"
++CGAUTH: 1,2,"user-9","{SECRET}"
++QICSGP: 1,"iot.example","user-9","{SECRET}",2
+AT+CMEE=1;+CNMPWD=1,"{SECRET}"
+AT+CPIN="4711"
++CIMI: 262011234567890
+262-01-1234567890
++GSN: 35-209900-176148-1
++CCID: {BETA}
++CGPADDR: 1,"010.011.012.013"
++CGCONTRDP: 1,5,"iot.example","10.11.12.13.255.255.255.0"
++CRSM: 144,0,"{swapped(BETA)}"
+\0password=x,{SECRET} Bearer {SECRET} 10.11.12.13 2001:db8::17
+Authorization: Basic {SECRET}
+{{"token":["x","{SECRET}"]}} mqtts://user-9:p@{SECRET}@broker.example
+last line
+"""
+
+
 def test_bundle_names_nobody(lab, tmp_path):
     (lab.folder / "password").write_text(SECRET + "\n")
     os.chmod(lab.folder / "password", 0o600)
@@ -792,9 +849,7 @@ def test_bundle_names_nobody(lab, tmp_path):
     agent.http("GET", "/v1/connectivity", {"Cache-Control": "no-cache"})
     log = lab.folder / "agent.log"
     trace = (lab.folder / "at.trace").read_text() if (lab.folder / "at.trace").exists() else ""
-    log.write_text(
-        agent.stderr() + trace + f"+CIMI: 262011234567890 password={SECRET} Bearer {SECRET} 10.11.12.13 2001:db8::17\n"
-    )
+    log.write_text(agent.stderr() + trace + RAW)
     target = tmp_path / "b.tar.gz"
     temporary = tmp_path / "tmp"
     temporary.mkdir()
@@ -808,9 +863,11 @@ def test_bundle_names_nobody(lab, tmp_path):
         assert files[name], name
     for name, text in files.items():
         for word in (ALPHA, BETA, GAMMA, EID, swapped(ALPHA), swapped(BETA)[:-2], "262011234567890", SECRET, "4711",
-                     "user-7", "user-8", "10.11.12.13", "10.22.0.2", "2001:db8::17"):  # fmt: skip
+                     "user-7", "user-8", "user-9", "10.11.12.13", "10.22.0.2", "2001:db8::17", "010.011.012.013",
+                     "1234567890", "176148"):  # fmt: skip
             assert word.lower() not in text.lower(), f"{name} tells {word}"
         assert not re.search(r"[0-9]{14,}", text), f"{name}: {re.search(r'.{20}[0-9]{14,}', text)}"
+    assert files["agent.log"].endswith("\nlast line\n")
     # The same mask everywhere: rows can be matched.
     rows = json.loads(files["profiles.json"])["profiles"]
     beta = next(row["iccid"] for row in rows if row.get("label") == "spare")
@@ -838,6 +895,47 @@ def test_bundle_without_an_agent(lab, tmp_path):
     # No program to pack with: nothing is left behind.
     done = check(ctl(agent, "bundle", str(tmp_path / "x.tar.gz"), "--log", str(log), env={"PATH": "/nowhere"}), LOCAL)
     assert "tar" in done.stderr and not list(tmp_path.glob("x.tar.gz*"))
+
+
+def missing(manifest, file):
+    return next(row.get("missing") for row in json.loads(manifest)["files"] if row["file"] == file)
+
+
+def test_bundle_without_a_configuration(tmp_path):
+    (tmp_path / "log").write_text("x\n")
+    args = ["bundle", str(tmp_path / "b.tar.gz"), "--log", str(tmp_path / "log"), "--json"]
+    done = check(ctl(tmp_path / "none", *args), OK)
+    assert missing(done.stdout, "config.json") == "No such file or directory"
+    (tmp_path / "bad.json").write_text("{")
+    done = check(ctl(None, *args, "--socket", str(tmp_path / "none"), "--config", str(tmp_path / "bad.json")), OK)
+    assert "doctor.txt says why" in missing(done.stdout, "config.json")
+
+
+# What a journalctl does, and what the manifest has to say of it.
+JOURNALS = {
+    "long": ("i=0; while [ $i -lt 700 ]; do i=$((i + 1)); printf '%s %08192d\\n' $i 0; done; echo end", None),
+    "fails": ("echo end; exit 1", "journalctl failed"),
+    "is killed": ("echo end; kill -9 $$", "journalctl failed"),
+}
+
+
+@pytest.mark.parametrize("what", JOURNALS)
+def test_bundle_of_the_journal(tmp_path, what):
+    """The end of it is what counts, and what lacks is said."""
+    script, why = JOURNALS[what]
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "journalctl").write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/args\n{script}\n')
+    (programs / "journalctl").chmod(0o700)
+    env = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    done = check(ctl(tmp_path / "none", "bundle", str(tmp_path / "b.tar.gz"), "--json", env=env), OK)
+    lines = in_archive(tmp_path / "b.tar.gz")["agent.log"].splitlines()
+    assert lines[-1] == "end" and "-n 2000" in (tmp_path / "args").read_text()
+    if what == "long":
+        first = int(lines[0].split()[0])
+        assert 1 < first < 600 and [int(line.split()[0]) for line in lines[:-1]] == list(range(first, 701))
+    row = next(row for row in json.loads(done.stdout)["files"] if row["file"] == "agent.log")
+    assert row["bytes"] and row.get("incomplete") == why
 
 
 # --- help, man page, completion ---

@@ -782,6 +782,8 @@ static void text_hides_secrets(void **state)
     static const char text[] =
         "{\"modem\":{\"init\":[\"AT+CPIN=\\\"4711\\\"\",\"at+cgauth=1,2,\\\"u\\\","
         "\\\"hunter2\\\"\","
+        "\"AT#PDPAUTH=1,2,\\\"u\\\",\\\"hunter2\\\"\",\"AT+WPPP=2,1,hunter2\","
+        "\"AT+CGDCONT=1,IP;+CGAUTH=1,1,hunter2\",\"AT+CLCK=?\","
         "\"AT+QCFG=\\\"band\\\"\"],\"reset\":{\"command\":\"AT+CPWD=9999\"}},"
         "\"profiles\":{\"" ICCID "\":{\"init\":[\"AT+CMEE=1;+CPIN=4711\"]}}}";
     struct config_problems problems;
@@ -796,6 +798,8 @@ static void text_hides_secrets(void **state)
     assert_null(strstr(shown, "hunter2"));
     assert_null(strstr(shown, "9999"));
     assert_non_null(strstr(shown, "AT+CPIN=***"));
+    assert_non_null(strstr(shown, "AT+CGDCONT=1,IP;+CGAUTH=***"));
+    assert_non_null(strstr(shown, "AT+CLCK=?"));
     assert_non_null(strstr(shown, "AT+QCFG=\\\"band\\\""));
     free(shown);
     config_free(config);

@@ -1,6 +1,7 @@
 lpm_unit_test(ctl_advice LINK lpm_ctl)
 lpm_unit_test(ctl_host LINK lpm_ctl)
 lpm_unit_test(ctl_options LINK lpm_ctl)
+lpm_unit_test(ctl_program LINK lpm_ctl)
 lpm_unit_test(ctl_redact LINK lpm_ctl)
 lpm_unit_test(ctl_reference LINK lpm_ctl)
 lpm_unit_test(ctl_sse LINK lpm_ctl)
