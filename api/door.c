@@ -15,7 +15,9 @@
 
 #include "agent/base/log.h"
 
-enum { BACKLOG = 64, TOKEN_FILE_MAX = 64 * 1024, GROUP_BUFFER = 16 * 1024 };
+/* Of a crowd that comes at once the system keeps as many until we look: TCP lets all others try again
+ * after a second. */
+enum { BACKLOG = 1024, TOKEN_FILE_MAX = 64 * 1024, GROUP_BUFFER = 16 * 1024 };
 
 static struct error failed(const char *what, const char *path)
 {

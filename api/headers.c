@@ -35,7 +35,9 @@ enum header header_find(const char *name)
 {
     size_t i = 0;
 
-    while (i < HEADER_COUNT && strcasecmp(headers[i].name, name) != 0)
+    /* The first letters differ mostly. */
+    while (i < HEADER_COUNT &&
+           (((headers[i].name[0] ^ name[0]) & 0xDF) != 0 || strcasecmp(headers[i].name, name) != 0))
         i++;
     return (enum header)i;
 }
@@ -64,8 +66,7 @@ static const char *skip_blanks(const char *at)
     return at;
 }
 
-/* RFC 9110 5.6.2 */
-static bool is_token_char(char c)
+bool header_is_token_char(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
            (c && strchr("!#$%&'*+-.^_`|~", c));
@@ -80,7 +81,7 @@ static bool take_token(const char **at, struct piece *ret)
 {
     const char *end = *at;
 
-    while (is_token_char(*end))
+    while (header_is_token_char(*end))
         end++;
     if (end == *at)
         return false;
@@ -241,11 +242,12 @@ bool headers_accept(const char *accept, const char *media)
 {
     int closest = 0, weight = 0;
     struct media offer = { 0 };
-    bool is_media = take_media_type(&media, &offer.type, &offer.subtype);
+    bool is_media;
 
-    assert(is_media);
     if (!accept || *skip_commas(accept) == '\0')
         return true;
+    is_media = take_media_type(&media, &offer.type, &offer.subtype);
+    assert(is_media);
     for (const char *at = skip_commas(accept); *at; at = skip_commas(at)) {
         struct piece q = { "1", 1 };
         struct media range;

@@ -29,6 +29,9 @@ enum header header_find(const char *name);
 /* Several lines of it are one list (RFC 9110 5.3); of all others a second line is an error. */
 bool header_is_list(enum header header);
 
+/* What a header's name and the words of most values are made of (RFC 9110 5.6.2); NUL is none. */
+bool header_is_token_char(char c);
+
 enum { HEADERS_WAIT_MAX_S = 600 };
 
 /* Prefer: wait=N (RFC 7240 4.3), the first one counts; N over 600 is taken as 600. False: no such

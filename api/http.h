@@ -18,11 +18,14 @@ struct reads;
 
 enum {
     HTTP_DOORS_MAX = 3,
-    HTTP_CONNECTIONS_MAX = 256, /* of each door */
-    HTTP_REQUEST_MS = 10000,    /* from accept to the end of the head; then again for the body */
-    HTTP_ANSWER_MS = 30000,     /* to take the answer */
-    HTTP_IDLE_MS = 60000,       /* between two requests of a connection */
-    HTTP_LISTENERS_MAX = 100,   /* of each door */
+    /* Of each door, less where the system gives few descriptors. When one more comes, the one that has
+     * been quiet the longest is ended, whatever it is in the middle of; those who wait and those who
+     * listen stay. */
+    HTTP_CONNECTIONS_MAX = 256,
+    HTTP_REQUEST_MS = 10000,  /* from accept to the end of the head; then again for the body */
+    HTTP_ANSWER_MS = 30000,   /* to take the answer */
+    HTTP_IDLE_MS = 60000,     /* between two requests of a connection, to the line of the next */
+    HTTP_LISTENERS_MAX = 100, /* of each door; and as many who wait */
     HTTP_STOP_MS = 1500,
 };
 

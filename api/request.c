@@ -7,30 +7,24 @@
 
 #include "api/body.h"
 
-struct request *request_new(struct MHD_Connection *connection, const char *target)
+bool request_init(struct request *request, struct MHD_Connection *connection, const char *target)
 {
-    struct request *request = calloc(1, sizeof *request);
+    const size_t size = strlen(target) + 1;
 
-    if (!request)
-        return NULL;
-    request->connection = connection;
-    request->raw = target;
-    request->target = strdup(target);
+    *request = (struct request){ .connection = connection, .raw = target };
+    request->target = size <= sizeof request->short_target ? request->short_target : malloc(size);
     if (request->target)
-        return request;
-    free(request);
-    return NULL;
+        memcpy(request->target, target, size);
+    return request->target != NULL;
 }
 
-void request_free(struct request *request)
+void request_done(struct request *request)
 {
-    if (!request)
-        return;
-    for (size_t i = 0; i < HEADER_COUNT; i++)
+    for (size_t i = 0; request->has_joined && i < HEADER_COUNT; i++)
         free(request->joined[i]);
     free(request->body);
-    free(request->target);
-    free(request);
+    if (request->target != request->short_target)
+        free(request->target);
 }
 
 static void refuse(struct request *request, struct error e)
@@ -51,8 +45,17 @@ static bool join(struct request *request, enum header header, const char *value)
     (void)snprintf(both, size, "%s, %s", before, value);
     free(request->joined[header]);
     request->joined[header] = both;
+    request->has_joined = true;
     request->call.headers[header] = both;
     return true;
+}
+
+/* RFC 9112 5.1: a blank before the colon makes of a header another one for who sees it differently. */
+static bool is_name(const char *name)
+{
+    while (header_is_token_char(*name))
+        name++;
+    return *name == '\0';
 }
 
 static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const char *name,
@@ -64,8 +67,12 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
     (void)kind;
     if (!value)
         value = "";
-    if (header == HEADER_COUNT)
+    if (header == HEADER_COUNT) {
+        if (!is_name(name))
+            refuse(request, error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
+                                       "the name of a header is malformed"));
         return MHD_YES;
+    }
     if (!request->call.headers[header])
         request->call.headers[header] = value;
     else if (!header_is_list(header))
@@ -111,16 +118,14 @@ void request_take_head(struct request *request, const char *method, const char *
         call->headers[HEADER_HOST] = call->match.authority;
 }
 
-uint64_t request_announced(const struct request *request)
+bool request_is_too_much(const struct request *request)
 {
     const char *length = request->call.headers[HEADER_CONTENT_LENGTH];
+    const unsigned long long announced = length ? strtoull(length, NULL, 10) : 0;
 
-    return length ? strtoull(length, NULL, 10) : 0;
-}
-
-bool request_waits_for_leave(const struct request *request)
-{
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Expect") != NULL;
+    return announced > REQUEST_UPLOAD_MAX ||
+           (announced > BODY_MAX &&
+            MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Expect") != NULL);
 }
 
 bool request_take_body(struct request *request, const char *piece, size_t len)
@@ -160,7 +165,7 @@ static struct MHD_Response *make_static(const struct answer *answer)
                                            MHD_RESPMEM_PERSISTENT);
 }
 
-static struct MHD_Response *make_response(struct answer *answer)
+static struct MHD_Response *make_body(struct answer *answer)
 {
     char *body = answer->body ? end_line(answer->body) : NULL;
     struct MHD_Response *response =
@@ -191,14 +196,13 @@ enum MHD_Result request_stream(struct request *request, MHD_ContentReaderCallbac
     return result;
 }
 
-enum MHD_Result request_answer(struct request *request, struct answer *answer)
+struct MHD_Response *request_make_response(struct answer *answer)
 {
     bool has_body = answer->body || answer->bytes;
-    struct MHD_Response *response = make_response(answer);
-    enum MHD_Result result;
+    struct MHD_Response *response = make_body(answer);
 
     if (!response)
-        return MHD_NO;
+        return NULL;
     if (has_body)
         (void)MHD_add_response_header(response, "Content-Type",
                                       answer->is_problem ? "application/problem+json"
@@ -207,8 +211,12 @@ enum MHD_Result request_answer(struct request *request, struct answer *answer)
     (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     for (size_t i = 0; i < answer->header_count; i++)
         (void)MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value);
-    result = MHD_queue_response(request->connection, answer->status, response);
-    MHD_destroy_response(response);
+    return response;
+}
+
+enum MHD_Result request_answer(struct request *request, unsigned status,
+                               struct MHD_Response *response)
+{
     request->answered = true;
-    return result;
+    return MHD_queue_response(request->connection, status, response);
 }

@@ -49,8 +49,13 @@ static const struct row {
     { ROUTE_ICON, { "icon.svg" }, .is_open = true, .media = "image/svg+xml" },
 }; // clang-format on
 
-/* ERROR_INVALID_REQUEST: bad escapes; *ret_len of `cap` or more: longer than anything we know. */
-static struct error decode(const char *text, size_t len, char *ret, size_t cap, size_t *ret_len)
+static struct error bad_target(const char *why)
+{
+    return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0, "%s", why);
+}
+
+/* NULL, or what is wrong with the target; *ret_len of `cap` or more: longer than anything we know. */
+static const char *decode(const char *text, size_t len, char *ret, size_t cap, size_t *ret_len)
 {
     size_t n = 0;
 
@@ -60,21 +65,19 @@ static struct error decode(const char *text, size_t len, char *ret, size_t cap, 
 
         if (text[i] == '%') {
             if (len - i < 3 || !hex_to_bytes(text + i + 1, 2, &byte, 1, &ignored))
-                return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
-                                  "the target has a bad percent escape");
+                return "the target has a bad percent escape";
             i += 2;
         }
         /* Nothing that we name needs more than ASCII. */
         if (byte < 0x20 || byte > 0x7E)
-            return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
-                              "the target has a control character or is no ASCII");
+            return "the target has a control character or is no ASCII";
         if (n < cap)
             ret[n] = (char)byte;
         n++;
     }
     ret[n < cap ? n : cap] = '\0';
     *ret_len = n;
-    return ERROR_OK;
+    return NULL;
 }
 
 struct segments {
@@ -84,7 +87,8 @@ struct segments {
     bool too_much;
 };
 
-static struct error split(const char *path, size_t len, struct segments *ret)
+/* NULL, or what is wrong with the target. */
+static const char *split(const char *path, size_t len, struct segments *ret)
 {
     const char *end = path + len;
 
@@ -93,17 +97,17 @@ static struct error split(const char *path, size_t len, struct segments *ret)
         const char *stop = slash ? slash : end;
         char text[ROUTER_PARAM_MAX + 1];
         size_t n = 0;
-        struct error e = decode(path + 1, (size_t)(stop - path - 1), text, ROUTER_PARAM_MAX, &n);
+        const char *wrong = decode(path + 1, (size_t)(stop - path - 1), text, ROUTER_PARAM_MAX, &n);
 
-        if (e.code)
-            return e;
+        if (wrong)
+            return wrong;
         if (n > ROUTER_PARAM_MAX || ret->count == SEGMENTS_MAX)
             ret->too_much = true;
         else
             memcpy(ret->text[ret->count++], text, sizeof text);
         path = stop;
     }
-    return ERROR_OK;
+    return NULL;
 }
 
 static bool fits(const struct row *row, const struct segments *path, const char **ret_param)
@@ -113,9 +117,10 @@ static bool fits(const struct row *row, const struct segments *path, const char 
     for (size_t i = 0; i < path->count; i++) {
         if (!row->segments[i])
             return false;
-        if (strcmp(row->segments[i], "{}") == 0 && path->text[i][0])
+        if (row->segments[i][0] == '{' && path->text[i][0])
             param = path->text[i];
-        else if (strcmp(row->segments[i], path->text[i]) != 0)
+        else if (row->segments[i][0] != path->text[i][0] ||
+                 strcmp(row->segments[i], path->text[i]) != 0)
             return false;
     }
     if (row->segments[path->count])
@@ -138,10 +143,11 @@ static const struct row *find_row(const struct segments *path, const char *metho
     const struct row *first = NULL;
 
     for (size_t i = 0; !path->too_much && i < ARRAY_LEN(rows); i++) {
-        size_t n = strlen(ret_allow);
+        size_t n;
 
         if (!fits(&rows[i], path, ret_param))
             continue;
+        n = strlen(ret_allow);
         if (takes(&rows[i], method)) {
             ret_allow[0] = '\0';
             return &rows[i];
@@ -167,18 +173,18 @@ static struct error add_parameter(const struct row *row, const char *pair, size_
     const char *equals = memchr(pair, '=', len);
     size_t name_len = equals ? (size_t)(equals - pair) : len, n = 0;
     char name[ROUTER_NAME_MAX + 1], value[ROUTER_VALUE_MAX + 1] = "";
-    struct error e = decode(pair, name_len, name, ROUTER_NAME_MAX, &n);
+    const char *wrong = decode(pair, name_len, name, ROUTER_NAME_MAX, &n);
 
-    if (e.code)
-        return e;
+    if (wrong)
+        return bad_target(wrong);
     if (n > ROUTER_NAME_MAX || !knows(row, name))
         return error_field(name, "there is no such query parameter here");
     if (router_query(ret, name))
         return error_field(name, "is given twice");
     if (equals)
-        e = decode(equals + 1, len - name_len - 1, value, ROUTER_VALUE_MAX, &n);
-    if (e.code)
-        return e;
+        wrong = decode(equals + 1, len - name_len - 1, value, ROUTER_VALUE_MAX, &n);
+    if (wrong)
+        return bad_target(wrong);
     if (equals && n > ROUTER_VALUE_MAX)
         return error_field(name, "is too long");
     memcpy(ret->query[ret->query_count].name, name, sizeof name);
@@ -217,19 +223,18 @@ struct error router_match(const char *method, const char *target, struct route_m
 {
     struct segments path = { 0 };
     const struct row *row;
-    const char *param = "", *query;
-    struct error e;
+    const char *param = "", *query, *wrong;
 
     *ret = (struct route_match){ .media = "application/json" };
     target = take_authority(target, ret);
     if (target[0] != '/')
-        return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0, "the target is no path");
+        return bad_target("the target is no path");
     if (strchr(target, '#'))
-        return error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0, "the target has a fragment");
+        return bad_target("the target has a fragment");
     query = target + strcspn(target, "?");
-    e = split(target, (size_t)(query - target), &path);
-    if (e.code)
-        return e;
+    wrong = split(target, (size_t)(query - target), &path);
+    if (wrong)
+        return bad_target(wrong);
     row = find_row(&path, method, &param, ret->allow);
     if (!row)
         return error_make(ERROR_IN_AGENT, ERROR_NOT_FOUND, 0, "there is nothing at this path");

@@ -552,7 +552,7 @@ static const handler handlers[] = {
 
 /* Who may come in and what for, before anything of what came is judged; then syntax from the outside
  * in. */
-static struct error check(const struct call *call)
+struct error routes_check(const struct call *call)
 {
     if (call->guard.code)
         return call->guard;
@@ -581,7 +581,7 @@ static struct error check(const struct call *call)
 
 void routes_answer(const struct routes *routes, struct call *call, struct answer *ret)
 {
-    const struct error e = check(call);
+    const struct error e = routes_check(call);
     const struct snapshot *now;
 
     *ret = (struct answer){ 0 };

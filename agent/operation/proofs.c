@@ -1,7 +1,6 @@
 #include "agent/operation/proofs.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "agent/base/profile.h"
@@ -12,7 +11,8 @@ struct proofs {
     struct journal *journal;
     render_label label;
     const void *ctx;
-    atomic_bool old;
+    atomic_uint version;
+    unsigned seen; /* the version that the rows are of */
     size_t count;
     struct proof {
         struct iccid iccid;
@@ -29,7 +29,7 @@ struct proofs *proofs_new(struct journal *journal, render_label label, const voi
     proofs->journal = journal;
     proofs->label = label;
     proofs->ctx = ctx;
-    atomic_init(&proofs->old, false);
+    atomic_init(&proofs->version, 0);
     return proofs;
 }
 
@@ -40,7 +40,12 @@ void proofs_free(struct proofs *proofs)
 
 void proofs_forget(struct proofs *proofs)
 {
-    atomic_store(&proofs->old, true);
+    atomic_fetch_add(&proofs->version, 1);
+}
+
+unsigned proofs_version(struct proofs *proofs)
+{
+    return atomic_load(&proofs->version);
 }
 
 static struct proof *find(struct proofs *proofs, const struct iccid *iccid)
@@ -71,10 +76,12 @@ struct render_facts proofs_find(void *ctx, const struct iccid *iccid)
     struct proofs *proofs = ctx;
     struct render_facts facts = { 0 };
     const struct proof *row;
-
     /* Before the journal is asked, so that an end in between is not missed. */
-    if (atomic_exchange(&proofs->old, false))
+    const unsigned version = proofs_version(proofs);
+
+    if (version != proofs->seen)
         proofs->count = 0;
+    proofs->seen = version;
     row = find(proofs, iccid);
     if (!row)
         row = add(proofs, iccid);

@@ -14,5 +14,7 @@ struct proofs *proofs_new(struct journal *journal, render_label label, const voi
 void proofs_free(struct proofs *proofs);
 /* A switch has ended: what is kept is old. Any thread. */
 void proofs_forget(struct proofs *proofs);
+/* Another one: what proofs_find() gave may be old. Any thread. */
+unsigned proofs_version(struct proofs *proofs);
 /* A render_find, whose context is the struct proofs. Only one thread. */
 struct render_facts proofs_find(void *proofs, const struct iccid *iccid);

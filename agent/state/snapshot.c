@@ -13,6 +13,7 @@ struct held {
 struct state {
     pthread_mutex_t lock;
     struct held *now; /* under lock; counts as one user */
+    atomic_uint version;
 };
 
 static struct held *hold(const struct snapshot *value)
@@ -47,6 +48,7 @@ struct state *state_new(void)
     state->now->value.trouble =
         error_make(ERROR_IN_AGENT, ERROR_MODEM_ABSENT, 0, "the modem is not set up yet");
     pthread_mutex_init(&state->lock, NULL);
+    atomic_init(&state->version, 0);
     return state;
 }
 
@@ -70,6 +72,11 @@ const struct snapshot *state_take(struct state *state)
     return &held->value;
 }
 
+unsigned state_version(struct state *state)
+{
+    return atomic_load(&state->version);
+}
+
 void snapshot_release(const struct snapshot *snapshot)
 {
     union {
@@ -91,6 +98,8 @@ struct error state_publish(struct state *state, const struct snapshot *next)
     before = state->now;
     state->now = held;
     pthread_mutex_unlock(&state->lock);
+    /* Behind it: what is made of the one before is never taken for one of this. */
+    atomic_fetch_add(&state->version, 1);
     let_go(before);
     return ERROR_OK;
 }

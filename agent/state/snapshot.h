@@ -68,6 +68,8 @@ void state_free(struct state *state);
 /* The snapshot of now; give it back with snapshot_release(). Never NULL. Any thread. */
 const struct snapshot *state_take(struct state *state);
 void snapshot_release(const struct snapshot *snapshot);
+/* Another one: what was made of a snapshot taken after this said so before may be old. Any thread. */
+unsigned state_version(struct state *state);
 
 /* Replaces the snapshot by a copy of `next`. Only the worker. ERROR_INTERNAL: no memory, and the
  * one before stays. */

@@ -119,7 +119,9 @@ void view_take_list(struct view *view, const struct profile_list *list)
 {
     struct bus_profiles told;
     bool known = view->rows_tag[0] != '\0';
-    bool other_enabled = !known || !same_enabled(&view->now.list, list);
+    /* After a switch that was rolled back it is the same one, in use anew. */
+    bool other_enabled = !known || strcmp(view->list_by, "operation") == 0 ||
+                         !same_enabled(&view->now.list, list);
     char rows_tag[sizeof view->rows_tag];
     bool as_remembered = is_as_remembered(view, list);
     bool news;

@@ -765,6 +765,15 @@ def test_hooks_of_a_roll_back(lab):
     scene.check(op)
 
 
+def test_a_profile_that_one_came_back_to_is_in_use_anew(lab):
+    scene = Scene(lab, DEAD)
+    assert scene.agent.http("GET", "/v1/profiles")[0] == 200
+    op = rolled_back(run(scene), "not-registered")
+    assert scene.agent.http("GET", "/v1/profiles")[0] == 200
+    card = scene.agent.http("GET", "/v1/info")[2]["card"]
+    assert card["enabled_by"] == "operation" and card["enabled_since"] > op["started_at"]
+
+
 @pytest.mark.parametrize("ends", ["exit 3", "sleep 60", "kill -9 $$"])
 def test_a_before_that_fails_stops_the_switch(lab, ends):
     scene, hooks = hooked(lab, before=ends)

@@ -305,6 +305,8 @@ static const struct {
     { "escaped NUL", OPERATOR, TEXT("GET /v1/eid%00 HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 400, "\"invalid-request\"" },
     { "half an escape", OPERATOR, TEXT("GET /v1/eid%4 HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 400, "\"invalid-request\"" },
     { "NUL in a header's name", OPERATOR, TEXT("GET /v1/eid HTTP/1.1\r\nPre\0fer: x\r\n" CLOSE), 400, NULL },
+    { "a blank before a colon", OPERATOR, TEXT(ENABLE "Content-Length : 2\r\n" CLOSE "{}"), 400, "name of a header" },
+    { "a blank before the first header", OPERATOR, TEXT("GET /v1/eid HTTP/1.1\r\n Host: lpm\r\n" CLOSE), 400, "name of a header" },
     { "a header without a colon", OPERATOR, TEXT("GET /v1/eid HTTP/1.1\r\nPrefer\r\n" CLOSE), 400, NULL },
     { "no version", OPERATOR, TEXT("GET /v1/eid\r\n\r\n"), 400, NULL },
     { "another version", OPERATOR, TEXT("GET /v1/eid HTTP/2.0\r\n" CLOSE), 505, NULL },
@@ -408,7 +410,7 @@ static void too_much(void **state)
 /* Who does not come to the point is put out, and one who is between two requests stays. */
 static void dawdlers(void **state)
 {
-    int silent, half, body, idle;
+    int silent, half, body, idle, second;
     char first[16];
 
     (void)state;
@@ -431,6 +433,15 @@ static void dawdlers(void **state)
     assert_string_equal(hear(body), "");
     say_text(idle, "GET /healthz HTTP/1.1\r\nHost: lpm\r\n" CLOSE);
     expect(strstr(hear(idle), "HTTP/1.1"), 200, NULL);
+    /* A second head has no more time than the first. */
+    second = dial(OPERATOR);
+    say_text(second, "GET /healthz HTTP/1.1\r\nHost: lpm\r\n\r\n");
+    assert_int_equal(recv(second, first, sizeof first, MSG_WAITALL), sizeof first);
+    say_text(second, "GET /healthz HTTP/1.1\r\nHo");
+    expect(ask(OPERATOR, "GET /healthz HTTP/1.1\r\n" CLOSE), 200, NULL);
+    atomic_fetch_add(&now_ms, 10001);
+    expect(ask(TCP, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n" CLOSE), 200, NULL);
+    assert_null(strstr(hear(second), "HTTP/1.1"));
 }
 
 /* --- waiting --- */
@@ -536,6 +547,41 @@ static struct operation only_operation(void)
 
     assert_int_equal(operations_list(all.operations, OPERATION_NONE, NULL, 1, &op), 1);
     return op;
+}
+
+/* What is kept of an answer is given until something of it is another. */
+static void kept_answers(void **state)
+{
+    static const char eid[] = "GET /v1/eid HTTP/1.1\r\n" CLOSE;
+    static const char profiles[] = "GET /v1/profiles HTTP/1.1\r\n" CLOSE;
+
+    (void)state;
+    all.now.eid_at_ms = all.now.list_at_ms = atomic_load(&now_ms);
+    publish();
+    start();
+    for (int i = 0; i < 3; i++) {
+        expect(ask(i == 1 ? VIEWER : OPERATOR, eid), 200, "\r\nAge: 0\r\n");
+        expect(ask(i == 1 ? VIEWER : OPERATOR, profiles), 200, "\"enabled\":false");
+    }
+    expect(ask(TCP, eid), 403, "\"forbidden\"");
+    expect(ask(OPERATOR, "GET /v1/profiles HTTP/1.1\r\nIf-None-Match: \"1-a\"\r\n" CLOSE), 304,
+           NULL);
+    expect(ask(OPERATOR, "GET /v1/eid HTTP/1.1\r\nAccept: text/html\r\n" CLOSE), 406, NULL);
+    atomic_fetch_add(&now_ms, 999);
+    expect(ask(OPERATOR, eid), 200, "\r\nAge: 0\r\n");
+    atomic_fetch_add(&now_ms, 1);
+    expect(ask(OPERATOR, eid), 200, "\r\nAge: 1\r\n");
+    expect(ask(OPERATOR, profiles), 200, "\r\nAge: 1\r\n");
+    all.now.list.rows[0].enabled = true;
+    strcpy(all.now.etag, "\"2-a\"");
+    publish();
+    expect(ask(OPERATOR, profiles), 200, "\"enabled\":true");
+    expect(ask(OPERATOR, profiles), 200, "ETag: \"2-a\"\r\n");
+    all.now.has_list = false;
+    publish();
+    reads_close(all.reads);
+    expect(ask(OPERATOR, profiles), 503, "\"shutting-down\"");
+    expect(ask(OPERATOR, eid), 200, "\r\nAge: 1\r\n");
 }
 
 static void prefer_wait(void **state)
@@ -760,20 +806,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(hostile),
-        TEST(slow_bytes),
-        TEST(too_much),
-        TEST(dawdlers),
-        TEST(readers),
-        TEST(no_worker),
-        TEST(gone),
-        TEST(prefer_wait),
-        TEST(wait_is_over),
-        TEST(meeting),
-        TEST(stop_with_waiters),
-        TEST(socket_files),
-        TEST(bad_doors),
-        TEST(tokens),
+        TEST(hostile),      TEST(slow_bytes),   TEST(too_much), TEST(dawdlers),
+        TEST(readers),      TEST(no_worker),    TEST(gone),     TEST(kept_answers),
+        TEST(prefer_wait),  TEST(wait_is_over), TEST(meeting),  TEST(stop_with_waiters),
+        TEST(socket_files), TEST(bad_doors),    TEST(tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
