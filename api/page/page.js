@@ -75,10 +75,11 @@ function clock(at, seconds) {
   if (date.toDateString() === new Date(agentNow()).toDateString()) return time;
   return `${date.toLocaleDateString([], { day: 'numeric', month: 'short', year: 'numeric' })}, ${time}`;
 }
-function when(iso, seconds) {
-  const at = Date.parse(iso);
-  if (!(at > Date.UTC(2020))) return text('', 'before the clock was set');
-  return el('time', { datetime: iso, title: `${new Date(at).toISOString().replace(/[TZ]/g, ' ')}UTC` }, clock(at, seconds));
+/* What has the stamp says that the device's clock was not set; to the agent it is not before 2024. */
+const isTime = (iso, { clock_set: set } = {}) => set !== false && Date.parse(iso) >= Date.UTC(2024);
+function when(iso, seconds, of) {
+  if (!isTime(iso, of)) return text('', 'an unknown time');
+  return el('time', { datetime: iso, title: `${iso.replace(/[TZ]/g, ' ')}UTC` }, clock(Date.parse(iso), seconds));
 }
 
 /* Copied, it is one number. */
@@ -123,7 +124,7 @@ const codeWords = (code) => CODES[code] || String(code);
 
 function problemWords({ code, holder, until, retry_after_s: wait }) {
   let words = codeWords(code);
-  if (code === 'locked' && holder) words = `${holder} holds the lock${until ? ` until ${clock(Date.parse(until))}` : ''}.`;
+  if (code === 'locked' && holder) words = `${holder} holds the lock${isTime(until) ? ` until ${clock(Date.parse(until))}` : ''}.`;
   return wait ? `${words} Possible again in ${span(wait * 1000)}.` : words;
 }
 /* For engineers: code, the agent's own sentence, status word, final line. */
@@ -186,13 +187,14 @@ const minus = (number) => String(Math.round(number)).replace('-', '−');
 
 const KEEP_OPERATIONS = 200;
 const KEEP_SAMPLES = 2000;
-const NOTHING = { info: null, health: null, lock: null, profiles: null, etag: '', reading: null, samples: [], hasOlder: false };
+const NOTHING = { info: null, health: null, profiles: null, etag: '', reading: null, samples: [], hasOlder: false };
 const known = { ...NOTHING, operations: new Map() };
 let hours = 6;
 
-const refOf = (profile) => profile.iccid || profile.aid;
+const refOf = (profile) => profile?.iccid || profile?.aid;
 const nameOf = (profile) => profile.label || profile.nickname || profile.name || `…\u2060${refOf(profile).slice(-6)}`;
 const nameOfRef = (ref) => nameOf((known.profiles || []).find((row) => row.iccid === ref || row.aid === ref) || { iccid: String(ref) });
+const inUse = () => known.profiles?.find((row) => row.enabled);
 const targetOf = (op) => op.args.iccid || op.args.aid;
 const hasEnded = (op) => op.state !== 'accepted' && op.state !== 'running';
 const operations = () => [...known.operations.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
@@ -228,16 +230,22 @@ async function ask(method, path, { headers, body, signal, token = store.lpmToken
   throw Object.assign(new Error(), { status: response.status, problem: problem?.code ? problem : { code: `HTTP ${response.status}` } });
 }
 
-/* -> {json, headers} */
-async function call(method, path, more) {
+/* Who waits for what comes after its run is over (the token was forgotten) goes no further. */
+async function ours(answer) {
+  const mine = run;
   try {
-    const response = await ask(method, path, more);
-    return { headers: response.headers, json: response.status === 204 ? null : parse(await response.text()) };
+    return await answer;
   } catch (e) {
-    if (e.status === 401) openGate();
+    if (mine === run && e.status === 401) openGate();
     throw e;
+  } finally {
+    if (mine !== run) await new Promise(() => {});
   }
 }
+
+/* -> {json, headers} */
+const call = (method, path, more) => ours(ask(method, path, more).then(async (response) => (
+  { headers: response.headers, json: response.status === 204 ? null : parse(await response.text()) })));
 
 // --- reading all anew ---
 
@@ -250,7 +258,7 @@ function takeOperation(op, live) {
     say(`Switch to ${nameOfRef(targetOf(op))}: ${hasEnded(op) ? outcomeWords(op) : STATES[op.state][0]}`);
     if (hasEnded(op)) later(readProfiles); // when it was proven, what went wrong
   }
-  paint('operations', 'now', 'chart');
+  paint();
 }
 
 async function readProfiles() {
@@ -259,8 +267,10 @@ async function readProfiles() {
   if (fresh()) takeProfiles(json.profiles, headers.get('ETag') || '');
 }
 function takeProfiles(profiles, etag) {
+  const before = refOf(inUse());
   Object.assign(known, { profiles, etag });
-  paint('all');
+  if (before !== refOf(inUse())) soon(readInfo); // since when?
+  paint();
 }
 
 async function readConnectivity() {
@@ -269,37 +279,50 @@ async function readConnectivity() {
   const newest = samples.at(-1)?.at || '';
   known.samples = [...samples, ...known.samples.filter((sample) => sample.at > newest)];
   if (fresh() && reading.at) known.reading = reading;
-  paint('now', 'chart');
+  paint();
 }
 
 async function readInfo() {
   const fresh = turnOf('health');
+  const of = refOf(inUse());
   const info = (await call('GET', 'v1/info')).json;
-  const trouble = info.modem.trouble || (info.modem.state !== 'ready' && { code: 'modem-absent' });
-  known.info = info;
-  if (fresh()) known.health = { ...info, ready: !trouble, trouble };
-  paint('all');
+  known.info = { ...info, of };
+  if (fresh()) takeHealth({ ...info, trouble: info.modem.trouble });
 }
-
-async function readLock() {
-  const fresh = turnOf('health');
-  const lock = await call('GET', 'v1/locks/switch').then((answer) => answer.json, () => null);
-  if (fresh()) known.lock = lock;
-  paint('lock');
+/* How long a lock still lasts `ttl_s` says, which is right also where the device's clock is not. That it
+ * ended may be told late: then it is asked. */
+let lockEnd;
+function takeHealth(health) {
+  const left = health.lock?.ttl_s * 1000;
+  clearTimeout(lockEnd);
+  if (left) lockEnd = setTimeout(soon, left, readInfo);
+  known.health = { ...health, lockEnds: Date.now() + left };
+  planIsOld();
+  paint();
 }
 
 async function readOperations(before) {
   const { operations: rows } = (await call('GET', `v1/operations?limit=10${before ? `&before=${before}` : ''}`)).json;
   if (before || !known.operations.size) known.hasOlder = rows.length === 10;
   for (const row of rows) takeOperation(row);
-  paint('operations');
+  paint();
 }
 
 /* What is refused (no modem, no list) comes as an event when it is there; what was lost is read again
  * with the next stream. */
 const later = (read) => read().catch((e) => { if (!e.problem) lastId = ''; });
+/* Once for all that ask for it within a moment. */
+const asking = new Set();
+function soon(read) {
+  if (asking.has(read)) return;
+  asking.add(read);
+  setTimeout(() => {
+    asking.delete(read);
+    if (line.state !== 'gate') later(read);
+  }, 100);
+}
 function readAll() {
-  [readProfiles, readConnectivity, readLock, readOperations].forEach(later);
+  [readProfiles, readConnectivity, readOperations].forEach(later);
   return readInfo();
 }
 
@@ -307,7 +330,8 @@ function readAll() {
 
 const SILENCE_MS = 40000; // a comment comes each 15 s
 const BLOCK_MAX = 1 << 20;
-let run = 0; // each start() ends what an earlier one began
+let run = 0; // each start() ends what an earlier one began, and so does the gate
+let stream = new AbortController();
 let lastId = '';
 const RETRY_MS = 3000;
 let wake = () => {};
@@ -317,7 +341,7 @@ function setLine(state, problem) {
   if (state === 'lost' && line.state !== state) say('The agent is gone.');
   if (state === 'live' && line.state === 'lost') say('The agent is back.');
   Object.assign(line, { state, problem });
-  paint('banners', 'now');
+  paint();
 }
 
 const onEvent = {
@@ -332,17 +356,18 @@ const onEvent = {
     turns.reading++;
     known.reading = reading;
     if (reading.at > (known.samples.at(-1)?.at || '')) known.samples = [...known.samples, reading].slice(-KEEP_SAMPLES);
-    paint('now', 'chart');
+    /* The clock was set: stamps are other ones. */
+    if ((reading.clock_set !== false) !== known.info?.agent.clock_set) [readInfo, readConnectivity].forEach(soon);
+    paint();
   },
   health(data) {
     const was = known.health;
     turns.health++;
-    Object.assign(known, { health: data, lock: data.lock });
-    paint('all');
-    planIsOld();
-    if (was?.ready === data.ready) return;
-    say(data.ready ? 'The modem is back.' : codeWords(data.trouble?.code));
-    [readInfo, readProfiles].forEach(later);
+    takeHealth(data);
+    if (data.lock) soon(readInfo); // this may be what was missed: how long is left now?
+    if (!was?.trouble === !data.trouble) return;
+    say(data.trouble ? codeWords(data.trouble.code) : 'The modem is back.');
+    [readInfo, readProfiles].forEach(soon);
   },
   reset() {
     known.samples = [];
@@ -363,7 +388,7 @@ async function takeBlock(block) {
 
 /* One stream from its begin to its end. */
 async function hear(mine) {
-  const stop = new AbortController();
+  const stop = stream = new AbortController();
   let watch;
   const listen = () => {
     clearTimeout(watch);
@@ -385,7 +410,10 @@ async function hear(mine) {
       const blocks = (rest + value).split('\n\n');
       rest = blocks.pop();
       if (rest.length > BLOCK_MAX) return;
-      for (const block of blocks) await takeBlock(block);
+      for (const block of blocks) {
+        await takeBlock(block);
+        if (mine !== run) return;
+      }
     }
   } finally {
     clearTimeout(watch);
@@ -408,8 +436,13 @@ async function follow(mine) {
   }
 }
 
-function start() {
+function endRun() {
   run++;
+  stream.abort();
+}
+
+function start() {
+  endRun();
   lastId = '';
   setLine('wait');
   follow(run);
@@ -419,7 +452,8 @@ function start() {
 
 function openGate() {
   if (line.state === 'gate') return;
-  run++;
+  endRun();
+  notice = null;
   put('gate-error', store.lpmToken ? codeWords('unauthorized') : '');
   delete store.lpmToken;
   Object.assign(known, NOTHING);
@@ -463,35 +497,37 @@ let notice = null;
 function note(words, tone = 'bad') {
   notice = { title: words, tone };
   say(words);
-  paint('banners');
+  paint();
 }
 
 // --- painting ---
 
-const painters = { banners: paintBanners, now: paintNow, chart: paintChart, profiles: paintProfiles, operations: paintOperations, lock: paintLock, gateway: paintGateway };
-const dirty = new Set();
-function paint(...what) {
-  if (dirty.size === 0) requestAnimationFrame(paintAll);
-  for (const name of what[0] === 'all' ? Object.keys(painters) : what) dirty.add(name);
+let isDue = false;
+function paint() {
+  if (!isDue) requestAnimationFrame(paintAll);
+  isDue = true;
 }
 function paintAll() {
-  const names = [...dirty];
-  dirty.clear();
-  if (known.info) $('board').hidden = false;
-  for (const name of names) if (name === 'banners' || known.info) painters[name]();
+  isDue = false;
+  paintBanners();
+  if (!known.info) return;
+  $('board').hidden = false;
+  for (const part of [paintNow, paintChart, paintProfiles, paintOperations, paintLock, paintGateway]) part();
 }
 
 function bannersNow() {
-  const { health } = known;
-  const rows = [];
-  if (line.state === 'lost' && line.problem?.code === 'queue-full') rows.push({ key: 'full', tone: 'warn', title: 'No live updates: too many listen to this agent.' });
-  else if (line.state === 'lost') rows.push({ key: 'lost', tone: 'bad', title: 'The agent is gone.', detail: line.problem && problemWords(line.problem) });
-  if (notice) rows.push({ key: 'notice', ...notice });
-  if (health?.stranded) rows.push({ key: 'stranded', tone: 'bad', title: codeWords('stranded') });
-  if (health && !health.ready) rows.push({ key: 'modem', tone: 'bad', title: codeWords(health.trouble?.code || 'modem-absent'), detail: health.trouble?.detail });
-  if (health?.storage?.ok === false) rows.push({ key: 'disk', tone: 'warn', title: codeWords('storage-full'), detail: health.storage.detail });
-  if (known.info?.agent.clock_set === false) rows.push({ key: 'clock', tone: 'warn', title: 'The gateway’s clock is not set: its times are wrong.' });
-  return rows;
+  const { health, info } = known;
+  const lost = line.state === 'lost';
+  const full = lost && line.problem?.code === 'queue-full';
+  return [
+    full && { key: 'full', tone: 'warn', title: 'No live updates: too many listen to this agent.' },
+    lost && !full && { key: 'lost', tone: 'bad', title: 'The agent is gone.', detail: line.problem && problemWords(line.problem) },
+    notice && { key: 'notice', ...notice },
+    health?.stranded && { key: 'stranded', tone: 'bad', title: codeWords('stranded') },
+    health?.trouble && { key: 'modem', tone: 'bad', title: codeWords(health.trouble.code), detail: health.trouble.detail },
+    health?.storage.ok === false && { key: 'disk', tone: 'warn', title: codeWords('storage-full'), detail: health.storage.detail },
+    info?.agent.clock_set === false && { key: 'clock', tone: 'warn', title: 'The gateway’s clock is not set: its times are wrong.' },
+  ].filter(Boolean);
 }
 
 function lostWords() {
@@ -503,7 +539,7 @@ const buildBanner = (row) => el('div', { class: 'banner', 'data-tone': row.tone,
   el('strong', {}, row.title),
   row.detail && div('', row.detail),
   row.key === 'lost' && [tick(div(''), lostWords), button('again', () => wake(), 'Try now')],
-  row.key === 'notice' && button('dismiss', () => { notice = null; $('main').focus(); paint('banners'); }, 'Dismiss'));
+  row.key === 'notice' && button('dismiss', () => { notice = null; $('main').focus(); paint(); }, 'Dismiss'));
 
 function paintBanners() {
   const [words, tone] = { wait: ['Connecting'], live: ['Live', 'good'], lost: ['Not connected', 'bad'], gate: ['Token needed', 'warn'] }[line.state];
@@ -520,19 +556,12 @@ function headline() {
   const { health, reading } = known;
   const op = operations().find((row) => !hasEnded(row));
   if (op) return ['busy', `Switching to ${nameOfRef(targetOf(op))}: ${op.state === 'accepted' ? 'waiting to begin' : PHASES[op.phase] || 'beginning'}`];
-  if (!health.ready) return ['bad', codeWords(health.trouble?.code || 'modem-absent').replace(/\.$/, '')];
+  if (health.trouble) return ['bad', codeWords(health.trouble.code).replace(/\.$/, '')];
   if (health.stranded) return ['bad', 'No profile works'];
   if (!reading?.registration) return ['warn', 'Nothing known of the network yet'];
   if (!isRegistered(reading)) return ['bad', `No service: ${(REGISTRATIONS[reading.registration] || '').toLowerCase()}`];
   if (reading.data.addresses) return ['good', 'Online'];
   return reading.data.attached === undefined ? ['good', 'Registered'] : ['warn', 'Registered, but no data'];
-}
-
-function inUseSince(iccid) {
-  const op = operations().find((row) => row.ended_at && row.result?.changed && row.result.now === iccid)?.ended_at;
-  const other = known.samples.findLastIndex((sample) => sample.iccid && sample.iccid !== iccid);
-  const seen = other >= 0 && known.samples[other + 1]?.at;
-  return op && !(Date.parse(seen) > Date.parse(op) + 600e3) ? op : seen;
 }
 
 const fact = (name, ...value) => div('', el('dt', {}, name), el('dd', {}, ...value));
@@ -565,19 +594,20 @@ const buildFacts = (reading) => [el('dl', { class: 'facts' },
   signalFact(reading),
   fact('Data', ...dataWords(reading.data)),
   fact('Quality', qualityWords(reading.quality))),
-p('small read-at', 'Read at ', when(reading.at, true))];
+p('small read-at', 'Read at ', when(reading.at, true, reading))];
 
 function paintNow() {
   const [tone, words] = headline();
-  const profile = known.profiles?.find((row) => row.enabled);
-  const since = profile && inUseSince(profile.iccid);
+  const profile = inUse();
+  const { of, card: { enabled_since: at, enabled_by: by } } = known.info;
+  const since = of === refOf(profile) && at; // not that of the profile before
   const stale = line.state === 'lost';
   const build = () => div('',
     el('p', { class: 'headline', 'data-tone': stale ? '' : tone }, text('dot'), stale ? `Last known: ${words}` : words),
     p('inuse', profile ? nameOf(profile) : known.profiles ? 'No profile is in use' : 'The profile in use is not known yet'),
-    profile && p('small', profile.provider && `${profile.provider} · `, groups(refOf(profile)), since && [' · in use since ', when(since)]),
+    profile && p('small', profile.provider && `${profile.provider} · `, groups(refOf(profile)), since && [' · in use since ', when(since), by === 'external' && ', by somebody else']),
     known.reading && buildFacts(known.reading));
-  keep($('now'), [{ key: 'now', mark: [tone, words, profile, since, known.reading, stale, !known.profiles], build }]);
+  keep($('now'), [{ key: 'now', mark: [tone, words, profile, since, by, known.reading, stale, !known.profiles], build }]);
 }
 
 // --- signal over time ---
@@ -589,6 +619,7 @@ function chartOf(samples, from) {
   const hole = Math.max(4 * usual, 180e3);
   const chart = { rows, lines: [], gaps: [], marks: [] };
   let part = null;
+  let iccid;
   rows.forEach((row, i) => {
     const before = rows[i - 1];
     const next = rows[i + 1]?.at - row.at <= hole ? rows[i + 1].at : row.at + usual;
@@ -597,12 +628,16 @@ function chartOf(samples, from) {
     else if (part) part.push(row);
     else chart.lines.push(part = [row]);
     if (row.gone) chart.gaps.push({ at: row.at, until: next });
-    if (before?.iccid && row.iccid && before.iccid !== row.iccid) chart.marks.push({ at: row.at, name: nameOfRef(row.iccid) });
+    if (iccid && row.iccid && iccid !== row.iccid) chart.marks.push({ at: row.at, name: nameOfRef(row.iccid) });
+    iccid = row.iccid || iccid;
   });
   for (const op of operations()) {
     const until = Date.parse(op.ended_at);
-    if (op.result?.blackout_ms > 0 && until >= from) chart.gaps.push({ at: until - op.result.blackout_ms, until });
+    if (!(until >= from)) continue;
+    if (op.result?.blackout_ms > 0) chart.gaps.push({ at: until - op.result.blackout_ms, until });
+    if (op.state === 'failed') chart.marks.push({ at: until, name: nameOfRef(targetOf(op)), failed: true });
   }
+  chart.marks = chart.marks.sort((a, b) => a.at - b.at).slice(-12);
   chart.gaps = chart.gaps.sort((a, b) => a.at - b.at).reduce((all, gap) => {
     const last = all.at(-1);
     if (last?.until >= gap.at) last.until = Math.max(last.until, gap.until);
@@ -612,15 +647,7 @@ function chartOf(samples, from) {
   return chart;
 }
 
-/* What a switch tells is more exact than the reading after it; a failed one is worth a mark of its own. */
-function chartMarks(marks, from) {
-  const told = operations().filter((op) => Date.parse(op.ended_at) >= from && (op.result?.changed || op.state === 'failed'))
-    .map((op) => ({ at: Date.parse(op.ended_at), failed: op.state === 'failed', name: nameOfRef(targetOf(op)) }));
-  const seen = marks.filter((mark) => !told.some((other) => Math.abs(other.at - mark.at) < 180e3));
-  return [...told, ...seen].sort((a, b) => a.at - b.at).slice(-12);
-}
-
-function chartWords({ rows, gaps }, marks, from) {
+function chartWords({ rows, gaps, marks }, from) {
   const levels = rows.filter((row) => row.level && !row.gone).map((row) => row.level);
   const dbms = levels.map((level) => level.dbm);
   const gone = gaps.reduce((sum, gap) => sum + gap.until - gap.at, 0);
@@ -631,13 +658,16 @@ function chartWords({ rows, gaps }, marks, from) {
   ].filter(Boolean).join(' ');
 }
 
+const rule = (kind, x1, y1, x2, y2) => svg('line', { class: kind, x1, y1, x2, y2 });
+const label = (x, y, anchor, words, kind) => svg('text', { class: kind, x, y, 'text-anchor': anchor }, words);
+
 function drawLevels(box, y, steps) {
-  const nodes = [svg('text', { x: box.left - 6, y: box.top - 9, 'text-anchor': 'end' }, 'dBm')];
+  const nodes = [label(box.left - 6, box.top - 9, 'end', 'dBm')];
   for (let dbm = box.highest; dbm >= box.lowest; dbm -= box.highest - box.lowest > 60 ? 20 : 10)
-    nodes.push(svg('line', { class: 'grid', x1: box.left, x2: box.right, y1: y(dbm), y2: y(dbm) }), svg('text', { x: box.left - 6, y: y(dbm) + 4, 'text-anchor': 'end' }, minus(dbm)));
+    nodes.push(rule('grid', box.left, y(dbm), box.right, y(dbm)), label(box.left - 6, y(dbm) + 4, 'end', minus(dbm)));
   const edges = [box.highest, ...steps, box.lowest];
   LEVEL_WORDS.slice(0, 4).forEach((word, i) => {
-    if (edges[i] - edges[i + 1] >= 5) nodes.push(svg('text', { x: box.right + 6, y: y((edges[i] + edges[i + 1]) / 2) + 4 }, i ? word : 'best'));
+    if (edges[i] - edges[i + 1] >= 5) nodes.push(label(box.right + 6, y((edges[i] + edges[i + 1]) / 2) + 4, 'start', i ? word : 'best'));
   });
   return nodes;
 }
@@ -646,10 +676,10 @@ function drawTimes(box, x, from, to) {
   const most = (box.right - box.left) / 75;
   const step = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720].find((minutes) => (to - from) / (minutes * 60e3) <= most) * 60e3;
   const zone = new Date(from).getTimezoneOffset() * 60e3;
-  const nodes = [svg('line', { class: 'axis', x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom })];
+  const nodes = [rule('axis', box.left, box.bottom, box.right, box.bottom)];
   for (let at = Math.ceil((from - zone) / step) * step + zone; at <= to; at += step)
-    nodes.push(svg('line', { class: 'axis', x1: x(at), x2: x(at), y1: box.bottom, y2: box.bottom + 4 }),
-      svg('text', { x: x(at), y: box.bottom + 18, 'text-anchor': 'middle' }, new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })));
+    nodes.push(rule('axis', x(at), box.bottom, x(at), box.bottom + 4),
+      label(x(at), box.bottom + 18, 'middle', new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })));
   return nodes;
 }
 
@@ -662,12 +692,12 @@ function drawMarks(box, x, marks) {
     const kind = failed ? ' bad' : '';
     row = left - last < 120 ? (row + 1) % 4 : 0;
     last = left;
-    return [svg('line', { class: `mark${kind}`, x1: left, x2: left, y1: box.top, y2: box.bottom }),
-      svg('text', { class: `mark-text${kind}`, x: left + (end ? -5 : 5), y: box.top + 11 + row * 15, 'text-anchor': end ? 'end' : 'start' }, `${[...name].slice(0, 18).join('')}${failed ? ' ✕' : ''}`)];
+    return [rule(`mark${kind}`, left, box.top, left, box.bottom),
+      label(left + (end ? -5 : 5), box.top + 11 + row * 15, end ? 'end' : 'start', `${[...name].slice(0, 18).join('')}${failed ? ' ✕' : ''}`, `mark-text${kind}`)];
   });
 }
 
-function drawChart(width, chart, marks, from, to, words) {
+function drawChart(width, chart, from, to) {
   const levels = chart.rows.flatMap((row) => row.level || []);
   const dbms = levels.map((level) => level.dbm);
   const box = {
@@ -682,7 +712,7 @@ function drawChart(width, chart, marks, from, to, words) {
     drawTimes(box, x, from, to),
     chart.lines.map((rows) => (rows.length > 1 ? svg('polyline', { class: 'line', points: rows.map((row) => `${x(row.at)},${y(row.level.dbm)}`).join(' ') })
       : svg('circle', { class: 'point', cx: x(rows[0].at), cy: y(rows[0].level.dbm), r: 2.5 }))),
-    drawMarks(box, x, marks));
+    drawMarks(box, x, chart.marks));
 }
 
 let drawn = '';
@@ -693,20 +723,19 @@ function paintChart() {
   const from = Math.min(Date.parse(samples[0]?.at), to - 600e3);
   const width = Math.max(260, Math.round($('chart').clientWidth));
   const chart = chartOf(samples, from);
-  const marks = chartMarks(chart.marks, from);
-  const mark = JSON.stringify([width, hours, Math.floor(to / 20000), samples.length, samples.at(-1)?.at, marks]);
+  const mark = JSON.stringify([width, hours, Math.floor(to / 20000), samples.length, samples.at(-1)?.at, chart.marks]);
   if (mark === drawn) return;
   drawn = mark;
-  const words = samples.length ? chartWords(chart, marks, from) : '';
+  const words = samples.length ? chartWords(chart, from) : '';
   put('chart-words', words);
-  $('chart').replaceChildren(words ? drawChart(width, chart, marks, from, to) : p('empty', `No readings in the last ${hours} h yet.`));
+  $('chart').replaceChildren(words ? drawChart(width, chart, from, to) : p('empty', `No readings in the last ${hours} h yet.`));
 }
 
 function chooseHours({ target }) {
   if (!target.dataset.hours) return;
   hours = Number(target.dataset.hours);
   for (const other of target.parentElement.children) other.setAttribute('aria-pressed', String(other === target));
-  paint('chart');
+  paint();
   later(readConnectivity);
 }
 
@@ -718,7 +747,7 @@ const buildProfile = (profile) => el('li', { class: 'profile', tabindex: -1 },
   div('',
     el('h3', {}, nameOf(profile)),
     p('small', profile.provider && `${profile.provider} · `, groups(refOf(profile))),
-    profile.proven_at && p('small', 'Proven ', when(profile.proven_at)),
+    profile.proven_at && p('small', 'Proven at ', when(profile.proven_at)),
     div('chips',
       profile.enabled && chip('in use', 'good'),
       profile.fallback && chip('fallback'),
@@ -751,11 +780,12 @@ function buildPhases(op) {
   const row = (phase, kind, time) => el('li', { class: kind, 'data-tone': kind ? 'busy' : phase === 'rolling-back' && 'warn', 'data-phase': phase, title: phase },
     kind && text('dot'), PHASES[phase] || phase, ' ', time);
   const rows = op.phases.map(({ phase, ms }) => row(phase, '', span(ms)));
-  if (!hasEnded(op) && op.phase) rows.push(row(op.phase, 'chip going', tick(text(''), () => span(Math.max(1, Math.floor((agentNow() - phaseBegan(op)) / 1000)) * 1000))));
+  if (!hasEnded(op) && op.phase) rows.push(row(op.phase, 'chip going', isTime(op.created_at, op) && tick(text(''), () => span(Math.max(1, Math.floor((agentNow() - phaseBegan(op)) / 1000)) * 1000))));
   return rows.length > 0 && el('ul', { class: 'phases', 'aria-label': 'Phases' }, rows);
 }
 
 function wordLeft(op) {
+  if (!isTime(op.created_at, op)) return 'Without your word it goes back.';
   const left = phaseBegan(op) + op.args.confirm_s * 1000 - agentNow();
   return `${left > 0 ? span(Math.ceil(left / 1000) * 1000) : 'No time'} left to give the word; without it, it goes back.`;
 }
@@ -765,8 +795,8 @@ function buildActions(op, name) {
   const change = (what, words) => button(`${what}:${op.id}`, () => changeOperation(op, what), words, `${words} the switch to ${name}`);
   const confirms = op.phase === 'confirming';
   return [
-    confirms ? tick(p('outcome'), () => wordLeft(op)) : p('detail', 'Over at the latest at ', when(op.ends_by, true)),
-    mayChange() && div('row-buttons',
+    confirms ? tick(p('outcome'), () => wordLeft(op)) : isTime(op.ends_by, op) && p('detail', 'Over at the latest at ', when(op.ends_by, true)),
+    mayChange() && div('buttons',
       confirms && fill(change('confirm', 'Confirm'), { class: 'main' }, []),
       (!op.phase || op.phase === 'enabling') && change('cancel', 'Cancel')),
   ];
@@ -777,7 +807,7 @@ function buildOperation(op) {
   const { channel, requester } = op.source;
   return el('li', { class: 'operation', tabindex: -1, 'data-id': op.id, 'data-state': op.state },
     div('heading', el('h3', {}, `To ${name}`), chip(...(STATES[op.state] || [op.state]))),
-    p('detail', when(op.created_at, true), ` ${CHANNELS[channel] || channel}`, requester && ` (${requester})`, op.args.force && ', forced', op.reason && `: “${op.reason}”`),
+    p('detail', when(op.created_at, true, op), ` ${CHANNELS[channel] || channel}`, requester && ` (${requester})`, op.args.force && ', forced', op.reason && `: “${op.reason}”`),
     hasEnded(op) && p('outcome', outcomeWords(op)),
     op.error && p('detail', problemDetail(op.error)),
     buildPhases(op),
@@ -830,11 +860,8 @@ async function readPlan() {
 }
 
 /* What the plan was made of has changed: who decides should see that. */
-let planTimer;
-function planIsOld() {
-  clearTimeout(planTimer);
-  planTimer = setTimeout(() => asked && !asked.sending && readPlan(), 200);
-}
+const rereadPlan = async () => asked && !asked.sending && readPlan();
+const planIsOld = () => soon(rereadPlan);
 
 function planSteps({ from, rollback, at_most_s: most, history }) {
   const { count, failed, median_ms: median, p95_ms: p95, last_error: error } = history;
@@ -842,7 +869,7 @@ function planSteps({ from, rollback, at_most_s: most, history }) {
     from ? `Leaves ${nameOfRef(from)}. There is no service until the new profile is up.` : 'No profile is in use now.',
     !rollback.enabled ? 'If it fails it stays where it is: going back is switched off.'
       : rollback.to.length ? `If it fails it goes back to ${rollback.to.map(nameOfRef).join(', then ')}.` : 'If it fails there is no other profile to go back to.',
-    `Takes ${span(most * 1000)} at most.${median ? ` Before, it took ${span(median)}, seldom over ${span(p95)}.` : ''}`,
+    `${!median ? 'How long it takes is not known yet.' : median === p95 ? `It took ${span(median)} before.` : `Usually takes ${span(median)}, seldom over ${span(p95)}.`} At worst, with every time-out${rollback.enabled ? ' and going back' : ''}, it is over after ${span(most * 1000)}.`,
     count ? `Tried ${count === 1 ? 'once' : `${count} times`} before${failed ? `, ${failed} in vain` : ''}.${error ? ` Last: ${codeWords(error)}` : ''}` : 'Never tried before.',
   ];
 }
@@ -858,8 +885,7 @@ function planNodes(plan) {
 function showForce() {
   const { plan, sending } = asked || {};
   const stops = plan?.would === 'refused';
-  const hard = ['switch-in-progress', 'storage-full'];
-  $('force-row').hidden = !stops || plan.obstacles.some((row) => hard.includes(row.code)) || !plan.obstacles.some((row) => row.forcible);
+  $('force-row').hidden = !stops || plan.obstacles.some((row) => ['switch-in-progress', 'storage-full'].includes(row.code)) || !plan.obstacles.some((row) => row.forcible);
   if ($('force-row').hidden) $('force').checked = false;
   $('switch-go').disabled = sending || !plan?.changes || (stops && !$('force').checked);
   put('switch-go', sending ? 'Asking …' : 'Switch now');
@@ -873,7 +899,7 @@ async function sendEnable(mine, body) {
     } catch (e) {
       if (e.problem || tries === 3) throw e;
       if (asked === mine) put('switch-error', 'No answer yet; asking again. This never switches twice.');
-      await pause(1000 * 2 ** tries);
+      await ours(pause(1000 * 2 ** tries));
     }
   }
 }
@@ -904,18 +930,24 @@ async function submitSwitch(event) {
 // --- the lock ---
 
 function buildLock() {
-  const { lock } = known;
-  const buttons = (...parts) => mayChange() && div('row-buttons', ...parts);
+  const { lock } = known.health;
+  const buttons = (...parts) => mayChange() && div('buttons', ...parts);
   if (!lock) return div('', p('small', 'Free: rules and the fleet may switch.'), buttons(button('take', openTake, 'Take the lock')));
   const mine = lock.holder === store.lpmHolder;
   return div('',
-    p('', el('strong', {}, lock.holder), mine && ' (you)', ' holds it until ', when(lock.until), '.'),
+    p('', el('strong', {}, lock.holder), mine && ' (you)', ' holds it', isTime(lock.until) && [' until ', when(lock.until)], '. ', tick(text('small'), lockLeft)),
     lock.reason && p('detail', `“${lock.reason}”`),
     buttons(mine && button('take', openTake, 'Hold it longer'), button('release', () => releaseLock(mine), mine ? 'Release' : 'Release it all the same')));
 }
 
+function lockLeft() {
+  const left = Math.ceil((known.health?.lockEnds - Date.now()) / 1000);
+  return left > 0 ? `${span(left * 1000)} left` : 'Its time is up.';
+}
+
 function paintLock() {
-  keep($('lock'), [{ key: 'lock', mark: [known.lock && { ...known.lock, ttl_s: 0 }, mayChange(), store.lpmHolder], build: buildLock }]);
+  const { holder, until, reason } = known.health.lock || {};
+  keep($('lock'), [{ key: 'lock', mark: [holder, until, reason, mayChange(), store.lpmHolder], build: buildLock }]);
 }
 
 function openTake() {
@@ -925,11 +957,9 @@ function openTake() {
   show('take');
 }
 
-async function changeLock(lock, words) {
+function changeLock(lock, words) {
   turns.health++;
-  known.lock = lock;
-  paint('lock');
-  paintAll();
+  takeHealth({ ...known.health, lock });
   say(words);
 }
 
@@ -948,11 +978,11 @@ async function submitTake(event) {
 }
 
 async function releaseLock(mine) {
-  const { holder } = known.lock;
+  const { holder } = known.health.lock;
   if (!mine && !confirm(`${holder} holds the lock. Ask them first. Release it all the same?`)) return;
   try {
     await call('DELETE', `v1/locks/switch?${mine ? `holder=${encodeURIComponent(holder)}` : 'force=true'}`);
-    changeLock(null, 'The lock is free.');
+    changeLock(undefined, 'The lock is free.');
   } catch (e) {
     note(why(e));
   }
@@ -996,11 +1026,11 @@ for (const [id, kind, act] of [
   ['gate-form', 'submit', tryToken], ['forget', 'click', forget], ['switch-form', 'submit', submitSwitch], ['take-form', 'submit', submitTake],
   ['force', 'change', showForce], ['older', 'click', showOlder], ['ranges', 'click', chooseHours],
 ]) $(id).addEventListener(kind, act);
-new ResizeObserver(() => paint('chart')).observe($('chart'));
+new ResizeObserver(() => paint()).observe($('chart'));
 document.addEventListener('visibilitychange', () => !document.hidden && wake());
 setInterval(() => {
   ticking = ticking.filter(({ node }) => node.isConnected);
   for (const { node, words } of ticking) node.textContent = words();
-  if (line.state === 'live') paint('chart');
+  if (line.state === 'live' && known.info) paintChart();
 }, 1000);
 start();

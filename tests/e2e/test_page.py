@@ -8,12 +8,14 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 import harness
 from harness import ALPHA, BETA, GAMMA, SLOW, free_port
+from truth import Clock
 
 HERE = Path(__file__).resolve().parent.parent / "page"
 CHROMIUM = "/usr/bin/chromium"
@@ -50,9 +52,13 @@ CASES = {
     "token": ("guide.json", {}, True),
     "look": ("guide.json", {}, True),
     "live": ("guide.json", NETWORK, True),
+    "since": ("guide.json", {}, True),
     "hand": ("guide.json", {}, True),
     "failed": ("guide.json", NETWORK, True),
     "locked": ("guide.json", {}, True),
+    "unlocked": ("guide.json", {}, True),
+    "forgotten": ("guide.json", {}, True),
+    "clock": ("guide.json", {}, True),
     "lost": ("guide.json", {}, True),
     "changed": ("guide.json", {}, True),
     "word": ("guide.json", {}, True),
@@ -126,8 +132,8 @@ class Relay:
 class Elsewhere:
     """What the case in the browser asks for."""
 
-    def __init__(self, sim, agent, port):
-        self.sim, self.agent, self.port = sim, agent, port
+    def __init__(self, sim, agent, port, clock):
+        self.sim, self.agent, self.port, self.clock = sim, agent, port, clock
         self.relay = None
 
     def answer(self, request):
@@ -151,6 +157,9 @@ class Elsewhere:
 
     def do_start(self):
         self.agent.start()
+
+    def do_clock(self, seconds):
+        self.clock.set_wall(seconds)
 
     def do_relay(self):
         self.relay = Relay(self.port)
@@ -200,6 +209,9 @@ def test_page(lab, case):
     scenario, different, labels = CASES[case]
     sim = lab.sim(scenario, different)
     port = free_port()
+    clock = Clock(lab)
+    if case == "clock":
+        clock.set_wall(-time.time())
     tokens = lab.folder / "tokens"
     tokens.write_text("operator op-token\nviewer view-token\n")
     os.chmod(tokens, 0o600)
@@ -216,9 +228,10 @@ def test_page(lab, case):
                 "switch.register_s": 4,
                 "profiles": LABELS if labels else {},
             },
+            env=clock.env if case == "clock" else None,
         )
         agent.wait_ready()
-        elsewhere = Elsewhere(sim, agent, port)
+        elsewhere = Elsewhere(sim, agent, port, clock)
         try:
             status, said = run(case, f"http://127.0.0.1:{port}/", elsewhere, lab.folder)
         finally:
