@@ -44,6 +44,7 @@ static const struct {
     { "network", true, doctor_check_network },
     { "signal", true, doctor_check_signal },
     { "data", true, doctor_check_data },
+    { "probes", true, doctor_check_probes },
     { "broker", true, doctor_check_broker },
     { "storage", true, doctor_check_storage },
     { "stranded", true, doctor_check_stranded },

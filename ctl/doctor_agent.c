@@ -148,6 +148,26 @@ void doctor_check_data(struct doctor *d)
         doctor_say(d, DOCTOR_OK, "", "attached, %s", address->valuestring);
 }
 
+/* Nothing to say where none are configured. */
+void doctor_check_probes(struct doctor *d)
+{
+    double loss_pct;
+
+    if (!field_number(d->connectivity, "quality.loss_pct", &loss_pct))
+        return;
+    if (loss_pct >= 100)
+        doctor_say(
+            d, DOCTOR_FAIL,
+            "Are probe.targets right, does the APN let them be reached? A switch whose proof "
+            "they are has none now.",
+            "no target of probe.targets answers");
+    else if (loss_pct > 0)
+        doctor_say(d, DOCTOR_WARN, "Look at the signal, and at the targets.", "%g %% lost",
+                   loss_pct);
+    else
+        doctor_say(d, DOCTOR_OK, "", "the targets answer");
+}
+
 void doctor_check_broker(struct doctor *d)
 {
     const cJSON *broker = field_find(d->info, "broker");

@@ -52,7 +52,12 @@ void doctor_check_config(struct doctor *d)
     if (count == 0)
         doctor_say(d, DOCTOR_FAIL, "", "%s could not be loaded", d->config_path);
     for (size_t i = 0; i < count && i < PROBLEMS_SHOWN; i++)
-        doctor_say(d, DOCTOR_FAIL, i == 0 ? "config/schema.json in the sources has every key." : "",
+        doctor_say(d, DOCTOR_FAIL,
+                   i > 0 ? ""
+                   : geteuid() != 0
+                       ? "config/schema.json in the sources has every key. What only the agent may "
+                         "read, a token file say, is seen as root: try sudo."
+                       : "config/schema.json in the sources has every key.",
                    "%s: %s%s%s", d->config_path, d->problems.items[i].path,
                    d->problems.items[i].path[0] ? ": " : "", d->problems.items[i].message);
     if (count > PROBLEMS_SHOWN)
@@ -64,7 +69,8 @@ static void say_denied(struct doctor *d)
     char advice[ADVICE_MAX] = "Try sudo; api.socket_group and api.socket_mode say who may.";
     const char *group = peer_group(d->ctl->socket);
 
-    if (group)
+    /* Nobody should be led to join root's. */
+    if (group && strcmp(group, "root") != 0)
         (void)snprintf(advice, sizeof advice,
                        "It is for group '%s': 'usermod -aG %s USER' and log in anew, or sudo; "
                        "api.socket_group says who may.",

@@ -52,6 +52,7 @@ void doctor_check_profiles(struct doctor *d);
 void doctor_check_network(struct doctor *d);
 void doctor_check_signal(struct doctor *d);
 void doctor_check_data(struct doctor *d);
+void doctor_check_probes(struct doctor *d);
 void doctor_check_broker(struct doctor *d);
 void doctor_check_storage(struct doctor *d);
 void doctor_check_stranded(struct doctor *d);

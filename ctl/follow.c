@@ -37,6 +37,8 @@ struct follow {
     /* It says that there is no such operation. */
     bool gone;
     bool reached;
+    /* It was said that the agent is away. */
+    bool told_away;
     /* Ended phases that were shown, and the one that runs: since when it was seen. */
     int shown;
     char phase[32];
@@ -196,6 +198,17 @@ static void ask_again(struct follow *f)
     client_done(&answer);
 }
 
+/* Once each time that it goes. */
+static void tell_away(struct follow *f)
+{
+    if (!f->reached && !f->told_away) {
+        clear_live_line(f);
+        ask_complain(
+            "the agent does not answer; the switch goes on without it, waiting for its word");
+    }
+    f->told_away = !f->reached;
+}
+
 static bool goes_on(const struct follow *f)
 {
     return !follow_is_over(f->op) && !f->gone && clock_now_ms() < f->deadline_ms;
@@ -232,6 +245,7 @@ static void poll_for_a_while(struct follow *f)
 
     while (goes_on(f) && clock_now_ms() < end_ms && !interrupt_came()) {
         ask_again(f);
+        tell_away(f);
         if (f->live && goes_on(f))
             show(f);
         if (goes_on(f) && !interrupt_nap(POLL_MS))

@@ -163,9 +163,17 @@ enum outcome show_info(struct context *ctl, const cJSON *info)
     add_facts(&t, info, card, ARRAY_LEN(card));
     if (field_number(info, "card.profiles", &number))
         add_fact(&t, TEXT_PLAIN, "  profiles", "%.0f", number);
+    if (field_find(info, "card.enabled_since"))
+        add_fact(&t, TEXT_PLAIN, "  in use since", "%s, by %s",
+                 field_shown(info, "card.enabled_since"), field_shown(info, "card.enabled_by"));
     add_broker(&t, field_find(info, "broker"));
     if (field_is_false(info, "storage.ok"))
         add_fact(&t, TEXT_RED, "storage", "%s", field_shown(info, "storage.detail"));
+    else if (field_is_true(info, "storage.ok"))
+        add_fact(&t, TEXT_PLAIN, "storage", "ok");
+    if (field_find(info, "lock"))
+        add_fact(&t, TEXT_YELLOW, "lock", "held by %s until %s", field_shown(info, "lock.holder"),
+                 field_shown(info, "lock.until"));
     if (field_is_true(info, "stranded"))
         add_fact(&t, TEXT_RED, "stranded", "no profile works; the agent goes on trying");
     add_fact(&t, TEXT_PLAIN, "you are", "%s", field_shown(info, "role"));

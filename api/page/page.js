@@ -552,9 +552,11 @@ function paintBanners() {
   keep($('banners'), line.state === 'gate' ? [] : bannersNow().map((row) => ({ key: row.key, mark: row, build: () => buildBanner(row) })));
 }
 
+const underWay = () => operations().find((row) => !hasEnded(row));
+
 function headline() {
   const { health, reading } = known;
-  const op = operations().find((row) => !hasEnded(row));
+  const op = underWay();
   if (op) return ['busy', `Switching to ${nameOfRef(targetOf(op))}: ${op.state === 'accepted' ? 'waiting to begin' : PHASES[op.phase] || 'beginning'}`];
   if (health.trouble) return ['bad', codeWords(health.trouble.code).replace(/\.$/, '')];
   if (health.stranded) return ['bad', 'No profile works'];
@@ -586,7 +588,7 @@ function qualityWords({ loss_pct: loss, rtt_ms: rtt }) {
   return parts.filter(Boolean).join(', ') || 'not measured';
 }
 
-const buildFacts = (reading) => [el('dl', { class: 'facts' },
+const buildFacts = (reading, before) => [el('dl', { class: 'facts' },
   fact('Registration', REGISTRATIONS[reading.registration] || 'not known',
     reading.reject_cause && div('small', `cause ${reading.reject_cause} `, CAUSES[reading.reject_cause])),
   fact('Operator', reading.operator ? reading.operator.replace(/^(\d{3})/, '$1 ') : 'not known'),
@@ -594,7 +596,7 @@ const buildFacts = (reading) => [el('dl', { class: 'facts' },
   signalFact(reading),
   fact('Data', ...dataWords(reading.data)),
   fact('Quality', qualityWords(reading.quality))),
-p('small read-at', 'Read at ', when(reading.at, true, reading))];
+p('small read-at', 'Read at ', when(reading.at, true, reading), before && ', before the switch')];
 
 function paintNow() {
   const [tone, words] = headline();
@@ -602,12 +604,13 @@ function paintNow() {
   const { of, card: { enabled_since: at, enabled_by: by } } = known.info;
   const since = of === refOf(profile) && at; // not that of the profile before
   const stale = line.state === 'lost';
+  const before = known.reading?.at < underWay()?.started_at;
   const build = () => div('',
     el('p', { class: 'headline', 'data-tone': stale ? '' : tone }, text('dot'), stale ? `Last known: ${words}` : words),
     p('inuse', profile ? nameOf(profile) : known.profiles ? 'No profile is in use' : 'The profile in use is not known yet'),
     profile && p('small', profile.provider && `${profile.provider} · `, groups(refOf(profile)), since && [' · in use since ', when(since), by === 'external' && ', by somebody else']),
-    known.reading && buildFacts(known.reading));
-  keep($('now'), [{ key: 'now', mark: [tone, words, profile, since, by, known.reading, stale, !known.profiles], build }]);
+    known.reading && buildFacts(known.reading, before));
+  keep($('now'), [{ key: 'now', mark: [tone, words, profile, since, by, known.reading, before, stale, !known.profiles], build }]);
 }
 
 // --- signal over time ---
@@ -647,12 +650,12 @@ function chartOf(samples, from) {
   return chart;
 }
 
-function chartWords({ rows, gaps, marks }, from) {
+function chartWords({ rows, gaps, marks }) {
   const levels = rows.filter((row) => row.level && !row.gone).map((row) => row.level);
   const dbms = levels.map((level) => level.dbm);
   const gone = gaps.reduce((sum, gap) => sum + gap.until - gap.at, 0);
   return [
-    levels.length && `Since ${clock(from)}: ${levels.at(-1).name} ${minus(Math.min(...dbms))} to ${minus(Math.max(...dbms))} dBm, at last ${levels.at(-1).words}.`,
+    levels.length && `Since ${clock(rows[0].at)}: ${levels.at(-1).name} ${minus(Math.min(...dbms))} to ${minus(Math.max(...dbms))} dBm, at last ${levels.at(-1).words}.`,
     gone ? `Without service (shaded) for ${span(gone)}.` : 'Never seen without service.',
     marks.length && `Switches: ${marks.map((mark) => `${clock(mark.at)} ${mark.name}${mark.failed ? ' failed' : ''}`).join('; ')}.`,
   ].filter(Boolean).join(' ');
@@ -726,7 +729,7 @@ function paintChart() {
   const mark = JSON.stringify([width, hours, Math.floor(to / 20000), samples.length, samples.at(-1)?.at, chart.marks]);
   if (mark === drawn) return;
   drawn = mark;
-  const words = samples.length ? chartWords(chart, from) : '';
+  const words = samples.length ? chartWords(chart) : '';
   put('chart-words', words);
   $('chart').replaceChildren(words ? drawChart(width, chart, from, to) : p('empty', `No readings in the last ${hours} h yet.`));
 }

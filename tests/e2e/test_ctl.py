@@ -558,6 +558,7 @@ def test_follows_over_a_restart(lab):
     agent.wait_operation(operation_id, lambda op: op["phase"] == "registering")
     agent.kill()
     sim.set("card.profiles.1.network.registration", "home")
+    assert "does not answer" in waiting.stderr.readline()
     agent.start()
     out, err = waiting.communicate(timeout=TIMEOUT * 4 * SLOW)
     assert waiting.returncode == OK, out + err
@@ -680,6 +681,16 @@ def test_doctor_finds_nothing(lab):
     assert re.search(r"^ok   modem  ", people, re.M) and re.search(r"^warn profiles ", people, re.M)
 
 
+def test_doctor_looks_at_the_probes(lab):
+    targets = [f"127.0.0.1:{free_port()}"]
+    agent = lab.agent(lab.sim(), config={"probe": {"targets": targets, "interval_s": 5, "failing_interval_s": 5}})
+    agent.wait_ready()
+    wait_until(lambda: agent.http("GET", "/v1/connectivity")[2].get("quality", {}).get("loss_pct") == 100, 60)
+    status, checks = doctor(agent)
+    assert status == FAILED and levels(checks, "probes") == ["FAIL"]
+    assert "probe.targets" in checks["probes"][0]["advice"]
+
+
 def test_doctor_without_an_agent(lab, tmp_path):
     sim = lab.sim()
     agent = lab.agent(sim, start=False)
@@ -718,7 +729,7 @@ def test_doctor_of_who_may_not(lab):
     nobody = {"user": 65534, "group": 65534, "extra_groups": [], "cwd": "/", "env": environment()}
     done = subprocess.run([*words, "doctor"], capture_output=True, text=True, timeout=60 * SLOW, **nobody)
     assert done.returncode == FAILED, done.stderr
-    assert re.search(r"FAIL agent +not allowed to open .*\n +-> It is for group 'root'", done.stdout), done.stdout
+    assert re.search(r"FAIL agent +not allowed to open .*\n +-> Try sudo", done.stdout), done.stdout
     done = subprocess.run([*words, "eid"], capture_output=True, text=True, timeout=60 * SLOW, **nobody)
     assert done.returncode == UNREACHABLE and "group 'root'" in done.stderr
 

@@ -166,8 +166,11 @@ const cases = {
     });
     await enable(BETA, { reason: 'from elsewhere' });
     await page.locator('#now', { hasText: 'Switching to Beta Net: finding the network' }).waitFor();
+    /* What was read belongs to the profile that is left. */
+    await page.locator('.read-at', { hasText: 'before the switch' }).waitFor();
     await picture(page, 'switching');
     await ended(page, 'succeeded');
+    await page.locator('.read-at', { hasNotText: 'before' }).waitFor();
     const seen = await page.evaluate(() => window.seen);
     const order = ['enabling', 'resetting', 'registering', 'attaching', 'verifying'];
     assert.deepEqual(seen, order.filter((phase) => seen.includes(phase)), 'in their order');
