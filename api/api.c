@@ -28,6 +28,12 @@ static bool post(struct news *news, enum bus_event event, const void *data)
     switch (event) {
     case BUS_OPERATION:
         news_post_operation(news, data);
+        /* The row of its profile says how it ended. */
+        if (operation_has_ended(data) && ((const struct operation *)data)->started_utc_ms)
+            news_post_profiles(news, "operation");
+        return true;
+    case BUS_LIST:
+        news_post_profiles(news, "operation");
         return true;
     case BUS_PROFILES:
         news_post_profiles(news, ((const struct bus_profiles *)data)->by);

@@ -18,6 +18,7 @@
 #include "api/body.h"
 #include "api/health.h"
 #include "api/info_routes.h"
+#include "api/list.h"
 #include "api/lock_routes.h"
 #include "api/metrics_routes.h"
 #include "api/page_routes.h"
@@ -89,18 +90,21 @@ static void get_profiles(const struct routes *routes, const struct snapshot *now
                          struct answer *ret)
 {
     const char *if_none_match = call->headers[HEADER_IF_NONE_MATCH];
+    char etag[ETAG_REFINED_MAX + 1] = "";
+    cJSON *json;
 
     if (!can_answer(call, now, now->has_list, READ_PROFILES, ret))
         return;
-    if (if_none_match && etag_fits(if_none_match, now->etag, ETAG_WEAK))
+    json = list_to_json(routes, now, etag);
+    if (json && if_none_match && etag_fits(if_none_match, etag, ETAG_WEAK)) {
+        cJSON_Delete(json);
         ret->status = 304;
-    else
-        answer_json(
-            ret, 200,
-            object_of("profiles", render_profiles(&now->list, proofs_find, routes->proofs)));
+    } else {
+        answer_json(ret, 200, json);
+    }
     if (ret->is_problem)
         return;
-    answer_add_header(ret, "ETag", "%s", now->etag);
+    answer_add_header(ret, "ETag", "%s", etag);
     add_age(ret, now->list_at_ms);
 }
 

@@ -1,10 +1,10 @@
 #include "api/tell.h"
 
-#include "agent/operation/proofs.h"
 #include "agent/state/render.h"
 #include "agent/state/snapshot.h"
 #include "api/events.h"
 #include "api/health.h"
+#include "api/list.h"
 #include "api/news.h"
 #include "api/routes.h"
 
@@ -12,14 +12,12 @@
 static cJSON *profiles_to_json(const struct routes *routes, const struct snapshot *now,
                                const char *by)
 {
-    cJSON *rows = render_profiles(&now->list, proofs_find, routes->proofs);
-    cJSON *json = cJSON_CreateObject();
+    char etag[ETAG_REFINED_MAX + 1];
+    cJSON *json = list_to_json(routes, now, etag);
 
-    if (json && rows && cJSON_AddStringToObject(json, "by", by) &&
-        cJSON_AddStringToObject(json, "etag", now->etag) &&
-        cJSON_AddItemToObject(json, "profiles", rows))
+    if (json && cJSON_AddStringToObject(json, "by", by) &&
+        cJSON_AddStringToObject(json, "etag", etag))
         return json;
-    cJSON_Delete(rows);
     cJSON_Delete(json);
     return NULL;
 }

@@ -243,6 +243,7 @@ void tell_on_bus(struct tell *tell, enum bus_event event, const void *data)
     case BUS_SWITCHING:
         note_switching(tell, ((const struct bus_switching *)data)->until_utc_ms);
         break;
+    case BUS_LIST:
     case BUS_HEALTH:
         break;
     }

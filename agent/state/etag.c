@@ -17,10 +17,12 @@ static uint64_t hash_text(uint64_t so_far, const char *text)
     return hash(so_far, text, strlen(text) + 1);
 }
 
+static const uint64_t hash_begin = UINT64_C(0xCBF29CE484222325);
+
 void etag_of_list(const struct profile_list *list, uint64_t generation,
                   char ret[SNAPSHOT_ETAG_MAX + 1])
 {
-    uint64_t h = UINT64_C(0xCBF29CE484222325);
+    uint64_t h = hash_begin;
 
     for (size_t i = 0; i < list->count; i++) {
         const struct profile *row = &list->rows[i];
@@ -37,6 +39,25 @@ void etag_of_list(const struct profile_list *list, uint64_t generation,
         h = hash_text(h, row->name);
     }
     (void)snprintf(ret, SNAPSHOT_ETAG_MAX + 1, "\"%" PRIx64 "-%016" PRIx64 "\"", generation, h);
+}
+
+enum { REFINED_DIGITS = 8 };
+
+void etag_refine(const char *etag, const char *text, char ret[ETAG_REFINED_MAX + 1])
+{
+    size_t len = strlen(etag);
+
+    (void)snprintf(ret, ETAG_REFINED_MAX + 1, "%.*s.%08" PRIx32 "\"", (int)(len > 0 ? len - 1 : 0),
+                   etag, (uint32_t)hash_text(hash_begin, text));
+}
+
+/* `tag` is what etag_refine() made of `etag`, for some text. */
+static bool refines(const char *tag, size_t tag_len, const char *etag)
+{
+    size_t len = strlen(etag);
+
+    return len > 2 && tag_len == len + 1 + REFINED_DIGITS && memcmp(tag, etag, len - 1) == 0 &&
+           tag[len - 1] == '.' && strspn(tag + len, "0123456789abcdef") == REFINED_DIGITS;
 }
 
 /* Takes one entity tag and what separates it from the next. False: it does not parse. */
@@ -74,8 +95,10 @@ bool etag_fits(const char *header, const char *etag, enum etag_comparison compar
 
         if (!take_tag(&at, &tag, &len, &weak))
             return false;
-        if (!(weak && comparison == ETAG_STRONG) && len == strlen(etag) &&
-            memcmp(tag, etag, len) == 0)
+        if (weak && comparison == ETAG_STRONG)
+            continue;
+        if ((len == strlen(etag) && memcmp(tag, etag, len) == 0) ||
+            (comparison == ETAG_STRONG && refines(tag, len, etag)))
             fits = true;
     }
     return fits;

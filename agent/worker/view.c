@@ -120,10 +120,11 @@ void view_take_list(struct view *view, const struct profile_list *list)
     struct bus_profiles told;
     bool known = view->rows_tag[0] != '\0';
     /* After a switch that was rolled back it is the same one, in use anew. */
-    bool other_enabled = !known || strcmp(view->list_by, "operation") == 0 ||
-                         !same_enabled(&view->now.list, list);
+    bool other_enabled =
+        !known || strcmp(view->list_by, "operation") == 0 || !same_enabled(&view->now.list, list);
     char rows_tag[sizeof view->rows_tag];
     bool as_remembered = is_as_remembered(view, list);
+    char etag[sizeof view->now.etag];
     bool news;
 
     told.by = view->list_by;
@@ -133,14 +134,18 @@ void view_take_list(struct view *view, const struct profile_list *list)
     view->now.list = *list;
     view->now.has_list = true;
     view->now.list_at_ms = clock_now_ms();
+    memcpy(etag, view->now.etag, sizeof etag);
     etag_of_list(list, view->generation, view->now.etag);
     if (other_enabled)
         note_enabled(view, as_remembered, known, told.by);
     /* From here on, a list that differs was changed by somebody else. */
     view->list_by = "external";
     view_publish(view);
-    if (!news)
+    if (!news) {
+        if (strcmp(etag, view->now.etag) != 0)
+            bus_publish(view->bus, BUS_LIST, NULL);
         return;
+    }
     log_info("profile list is known", LOG_NUM("count", (int64_t)list->count),
              LOG_STR("by", told.by));
     bus_publish(view->bus, BUS_PROFILES, &told);

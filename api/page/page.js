@@ -256,7 +256,7 @@ function takeOperation(op, live) {
   if (known.operations.size > KEEP_OPERATIONS) known.operations.delete(operations().pop().id);
   if (live && old?.state !== op.state) {
     say(`Switch to ${nameOfRef(targetOf(op))}: ${hasEnded(op) ? outcomeWords(op) : STATES[op.state][0]}`);
-    if (hasEnded(op)) later(readProfiles); // when it was proven, what went wrong
+    if (hasEnded(op)) soon(readProfiles); // when it was proven, what went wrong
   }
   paint();
 }
@@ -267,9 +267,8 @@ async function readProfiles() {
   if (fresh()) takeProfiles(json.profiles, headers.get('ETag') || '');
 }
 function takeProfiles(profiles, etag) {
-  const before = refOf(inUse());
   Object.assign(known, { profiles, etag });
-  if (before !== refOf(inUse())) soon(readInfo); // since when?
+  soon(readInfo); // since when is it in use? Also of one that was come back to
   paint();
 }
 
@@ -310,7 +309,8 @@ async function readOperations(before) {
 
 /* What is refused (no modem, no list) comes as an event when it is there; what was lost is read again
  * with the next stream. */
-const later = (read) => read().catch((e) => { if (!e.problem) lastId = ''; });
+const lost = new Set();
+const later = (read) => read().catch((e) => e.problem || lost.add(read));
 /* Once for all that ask for it within a moment. */
 const asking = new Set();
 function soon(read) {
@@ -406,7 +406,11 @@ async function hear(mine) {
       listen();
       line.heard = agentNow();
       if (first && !resumes) await readAll();
-      if (first) setLine('live');
+      if (first) {
+        setLine('live');
+        lost.forEach(soon);
+        lost.clear();
+      }
       const blocks = (rest + value).split('\n\n');
       rest = blocks.pop();
       if (rest.length > BLOCK_MAX) return;

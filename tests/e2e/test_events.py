@@ -139,6 +139,20 @@ def test_a_switch_as_it_goes(lab):
     listener.close()
 
 
+def test_rows_that_say_how_a_switch_ended(lab):
+    """The list is as it was, its rows and its tag are not: whoever lives on events has to hear."""
+    sim, agent = start(lab, {"switch.register_s": 10}, **{"card.profiles.1.network.registration": "denied"})
+    before = agent.http("GET", "/v1/profiles")[1]["etag"]
+    listener = Listener(agent.socket)
+    assert agent.enable(BETA)[2]["phase"] == "rolled-back"
+    status, headers, body = agent.http("GET", "/v1/profiles")
+    assert headers["etag"] != before
+    assert [r["last_error"] for r in body["profiles"] if "last_error" in r] == ["registration-denied"]
+    listener.wait_for(lambda name, _, data: name == "profiles" and data["etag"] == headers["etag"] and
+                      data["profiles"] == body["profiles"], "the rows")
+    listener.close()
+
+
 def test_health(lab):
     sim, agent = start(lab)
     listener = Listener(agent.socket)

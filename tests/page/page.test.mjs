@@ -33,7 +33,10 @@ function lab(what, more = {}) {
   return answer;
 }
 const api = (method, path, body = null) => lab('http', { method, path, body });
-const enable = (ref, body = {}) => api('POST', `/v1/profiles/${ref}/enable`, body);
+async function enable(ref, body = {}) {
+  const answer = await api('POST', `/v1/profiles/${ref}/enable`, body);
+  assert(answer.status < 300, `admitted: ${JSON.stringify(answer.body)}`);
+}
 
 // --- the browser ---
 
@@ -80,6 +83,16 @@ async function until(holds, what) {
     assert(Date.now() < end, `not in time: ${what}`);
     await new Promise((done) => setTimeout(done, 30));
   }
+}
+
+/* Since when the profile is in use: as the agent says. */
+function showsSince(page, by) {
+  const shown = page.locator('#now .inuse + p time');
+  return until(async () => {
+    const { card } = (await api('GET', '/v1/info')).body;
+    const at = (await shown.count()) === 1 && (await shown.getAttribute('datetime'));
+    return card.enabled_by === by && at === card.enabled_since && at;
+  }, `as told, by ${by}`);
 }
 
 /* By its own eyes: axe-core's rules of WCAG A and AA, contrast among them. It is brought in past the
@@ -196,28 +209,19 @@ const cases = {
     const page = await open(browser);
     await enter(page);
     assert.doesNotMatch(await textOf(page.locator('#now')), /in use since/, 'nobody knows yet');
-    const shown = page.locator('#now .inuse + p time');
-    const told = async (by) => {
-      const { card } = (await api('GET', '/v1/info')).body;
-      assert.equal(card.enabled_by, by);
-      return card.enabled_since;
-    };
-    const agrees = (by) => until(async () => (await shown.count()) === 1 && (await shown.getAttribute('datetime')) === (await told(by)), `as told, by ${by}`);
     await enable(BETA);
     await ended(page, 'succeeded');
-    await agrees('operation');
+    await showsSince(page, 'operation');
     assert.doesNotMatch(await textOf(page.locator('#now')), /by somebody else/);
     await lab('sim', { call: 'switch', args: [ALPHA] });
     await page.locator('#now', { hasText: 'by somebody else' }).waitFor();
-    await agrees('external');
-    const before = await told('external');
+    const before = await showsSince(page, 'external');
     await lab('kill');
     await page.locator('[data-what=lost]').waitFor();
     await lab('start');
     await page.locator('#link', { hasText: 'Live' }).waitFor();
     await page.reload();
-    await agrees('external');
-    assert.equal(await told('external'), before, 'a restart forgets nothing');
+    assert.equal(await showsSince(page, 'external'), before, 'a restart forgets nothing');
   },
 
   async hand(browser) {
@@ -271,6 +275,7 @@ const cases = {
     for (const part of ['failed', 'The network refused the new profile. Back on Alpha Mobile.', 'registration-denied', 'going back'])
       assert(words.includes(part), `${part} in ${words}`);
     await page.locator('#profiles li', { hasText: 'Gamma Wireless' }).getByText('last switch failed: registration denied').waitFor();
+    await showsSince(page, 'operation');
     await page.locator('.headline', { hasText: 'Online' }).waitFor();
     await page.locator('#chart .mark-text.bad').waitFor();
     await picture(page, 'failed');
@@ -538,6 +543,7 @@ const cases = {
     await picture(page, 'agent-gone');
     await accessible(page, 'without an agent');
     await lab('start');
+    await until(async () => (await api('GET', '/readyz')).status === 200, 'it is ready again');
     await page.locator('#link', { hasText: 'Live' }).waitFor();
     await banner.waitFor({ state: 'detached' });
     assert.equal(await page.locator('#operations .operation').count(), 1);

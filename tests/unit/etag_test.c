@@ -39,6 +39,11 @@ static const struct {
     { "an empty tag", "\"\"", false, false },
     { "garbage behind it", TAG " x", false, false },
     { "no comma between", TAG TAG, false, false },
+    { "what it was refined to", "\"1-00ff.0123abcd\"", true, false },
+    { "weakly refined", "W/\"1-00ff.0123abcd\"", false, false },
+    { "refined with too little", "\"1-00ff.0123abc\"", false, false },
+    { "refined with no hex", "\"1-00ff.0123abcg\"", false, false },
+    { "another one refined", "\"1-00fe.0123abcd\"", false, false },
     { "an open quote behind it", TAG ", \"x", false, false },
     { "garbage before it", "x, " TAG, false, false },
 }; // clang-format on
@@ -51,6 +56,20 @@ static void headers_fit(void **state)
         assert_int_equal(etag_fits(headers[i].header, TAG, ETAG_STRONG), headers[i].strong);
         assert_int_equal(etag_fits(headers[i].header, TAG, ETAG_WEAK), headers[i].weak);
     }
+}
+
+static void a_refined_tag_is_of_its_text(void **state)
+{
+    char one[ETAG_REFINED_MAX + 1], other[ETAG_REFINED_MAX + 1];
+
+    (void)state;
+    etag_refine(TAG, "[1]", one);
+    etag_refine(TAG, "[2]", other);
+    assert_string_not_equal(one, other);
+    assert_memory_equal(one, "\"1-00ff.", 8);
+    assert_int_equal(strlen(one), strlen(TAG) + 9);
+    assert_true(etag_fits(one, TAG, ETAG_STRONG) && etag_fits(other, TAG, ETAG_STRONG));
+    assert_true(etag_fits(one, one, ETAG_WEAK) && !etag_fits(one, other, ETAG_WEAK));
 }
 
 /* Before the first list. */
@@ -204,6 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers_fit),
+        cmocka_unit_test(a_refined_tag_is_of_its_text),
         cmocka_unit_test(no_tag_fits_star_alone),
         cmocka_unit_test(every_change_gives_another_tag),
         cmocka_unit_test(unused_bytes_do_not_count),

@@ -277,13 +277,13 @@ static const struct {
     { "a newline ends it", OPERATOR, TEXT("GET /healthz HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 200, "\r\nContent-Length: 16\r\n" },
     { "a newline is its end", OPERATOR, TEXT("GET /healthz HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 200, "\r\n\r\n{\"status\":\"ok\"}\n" },
     { "a problem ends so too", OPERATOR, TEXT("GET /v1/nothing HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 404, "\"}\n" },
-    { "its headers", VIEWER, TEXT("GET /v1/profiles HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 200, "X-Content-Type-Options: nosniff\r\nETag: \"1-a\"\r\n" },
+    { "its headers", VIEWER, TEXT("GET /v1/profiles HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 200, "X-Content-Type-Options: nosniff\r\nETag: \"1-a." },
     { "HEAD has the length and no body", OPERATOR, TEXT("HEAD /healthz HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 200, "Content-Length: 16\r\n" },
     { "no Host on a socket", OPERATOR, TEXT("GET /v1/eid HTTP/1.1\r\n" CLOSE), 200, NULL },
     { "a foreign Host on a socket", OPERATOR, TEXT("GET /v1/eid HTTP/1.1\r\nHost: evil\r\nOrigin: http://evil\r\n" CLOSE), 200, NULL },
     { "HTTP/1.0", OPERATOR, TEXT("GET /v1/eid HTTP/1.0\r\n\r\n"), 200, NULL },
     { "absolute form", OPERATOR, TEXT("GET http://lpm/v1/eid HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 200, NULL },
-    { "a list in two lines", OPERATOR, TEXT("GET /v1/profiles HTTP/1.1\r\nIf-None-Match: \"x\"\r\nIf-None-Match: \"1-a\"\r\n" CLOSE), 304, NULL },
+    { "a list in two lines", OPERATOR, TEXT("GET /v1/profiles HTTP/1.1\r\nIf-None-Match: \"x\"\r\nIf-None-Match: \"y\"\r\n" CLOSE), 200, "ETag: " },
     { "three at once", OPERATOR, TEXT("GET /v1/eid HTTP/1.1\r\nHost: lpm\r\n\r\nGET /healthz HTTP/1.1\r\nHost: lpm\r\n\r\nGET /readyz HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 200, "\"ready\"" },
     { "nothing there", OPERATOR, TEXT("GET /v1/nothing HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 404, "Content-Type: application/problem+json\r\n" },
     { "method", OPERATOR, TEXT("DELETE /v1/eid HTTP/1.1\r\nHost: lpm\r\n" CLOSE), 405, "Allow: GET, HEAD\r\n" },
@@ -564,8 +564,7 @@ static void kept_answers(void **state)
         expect(ask(i == 1 ? VIEWER : OPERATOR, profiles), 200, "\"enabled\":false");
     }
     expect(ask(TCP, eid), 403, "\"forbidden\"");
-    expect(ask(OPERATOR, "GET /v1/profiles HTTP/1.1\r\nIf-None-Match: \"1-a\"\r\n" CLOSE), 304,
-           NULL);
+    expect(ask(OPERATOR, "GET /v1/profiles HTTP/1.1\r\nIf-None-Match: *\r\n" CLOSE), 304, NULL);
     expect(ask(OPERATOR, "GET /v1/eid HTTP/1.1\r\nAccept: text/html\r\n" CLOSE), 406, NULL);
     atomic_fetch_add(&now_ms, 999);
     expect(ask(OPERATOR, eid), 200, "\r\nAge: 0\r\n");
@@ -576,7 +575,7 @@ static void kept_answers(void **state)
     strcpy(all.now.etag, "\"2-a\"");
     publish();
     expect(ask(OPERATOR, profiles), 200, "\"enabled\":true");
-    expect(ask(OPERATOR, profiles), 200, "ETag: \"2-a\"\r\n");
+    expect(ask(OPERATOR, profiles), 200, "ETag: \"2-a.");
     all.now.has_list = false;
     publish();
     reads_close(all.reads);
