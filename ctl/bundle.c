@@ -356,6 +356,18 @@ static bool pack(struct bundle *b, int fd)
     return false;
 }
 
+/* What is renamed to `path` takes the place of whatever is there: of a device, of a link, of what the host lives by. */
+static bool may_replace(struct bundle *b, const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
+        return true;
+    ask_complain("%s: it is there, and it is no regular file: name another", path);
+    b->failed = true;
+    return false;
+}
+
 /* Under another name until it is whole; mkostemp() makes it 0600. */
 static bool pack_to(struct bundle *b, const char *path)
 {
@@ -450,7 +462,7 @@ enum outcome bundle_make(struct context *ctl, const char *path)
     name_it(b.name);
     (void)snprintf(own, sizeof own, "%s.tar.gz", b.name);
     path = path ? path : own;
-    if (b.files && make_folders(&b))
+    if (b.files && may_replace(&b, path) && make_folders(&b))
         gather(&b, &manifest);
     done = b.files == NULL && goes_on(&b) && pack_to(&b, path);
     if (done)

@@ -908,6 +908,30 @@ def test_bundle_without_an_agent(lab, tmp_path):
     assert "tar" in done.stderr and not list(tmp_path.glob("x.tar.gz*"))
 
 
+def test_bundle_replaces_files_alone(tmp_path):
+    """A pipe, a device, a folder or a link that stands there already stays what it is."""
+    log = tmp_path / "log"
+    log.write_text("x\n")
+    (tmp_path / "file.tar.gz").write_text("old")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(tmp_path / "socket"))
+    links = {"to-device": "/dev/null", "to-pipe": tmp_path / "pipe", "to-file": log, "to-nothing": tmp_path / "none"}
+    for name, target in links.items():
+        (tmp_path / name).symlink_to(target)
+    before = {path.name: path.lstat() for path in tmp_path.iterdir()}
+    for name in ("folder", "pipe", "socket", *links):
+        done = check(ctl(tmp_path / "none", "bundle", str(tmp_path / name), "--log", str(log)), LOCAL)
+        assert str(tmp_path / name) in done.stderr and "regular file" in done.stderr and not done.stdout
+    after = {path.name: path.lstat() for path in tmp_path.iterdir()}
+    assert {n: (st.st_ino, st.st_mode) for n, st in after.items()} == {
+        n: (st.st_ino, st.st_mode) for n, st in before.items()
+    }
+    check(ctl(tmp_path / "none", "bundle", str(tmp_path / "file.tar.gz"), "--log", str(log)), OK)
+    assert in_archive(tmp_path / "file.tar.gz")["agent.log"] == "x\n"
+
+
 def missing(manifest, file):
     return next(row.get("missing") for row in json.loads(manifest)["files"] if row["file"] == file)
 
