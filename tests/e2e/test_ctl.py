@@ -289,18 +289,50 @@ def test_who_is_no_agent(tmp_path, what):
             assert done.stderr and not done.stdout
 
 
+ASKING = [
+    ["eid"], ["profiles"], ["info"], ["connectivity"], ["connectivity", "--since", "1h"], ["operations"],
+    ["operations", "x"], ["plan", ALPHA], ["plan", "spare"], ["cancel", "x"], ["confirm", "x"], ["lock"],
+    ["lock", "--holder", "me", "--ttl-s", "5"], ["unlock", "--force"], ["enable", ALPHA], ["enable", ALPHA, "--wait"],
+]  # fmt: skip
+NOBODYS = [b"null", b"[]", b"{}", b"1e308", b'"x"', b'[{"id":"x","eid":"x"}]',
+           b'{"eid":7,"profiles":7,"operations":{},"agent":[],"at":[],"samples":1,"holder":null,"id":1,"would":{}}',
+           b'{"profiles":[7,null],"operations":[[]],"samples":["x"]}']  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "204 No Content"])
+def test_believes_no_other_json(tmp_path, status):
+    """Whoever answers with JSON is not the agent for that, and nothing was done by it."""
+    body = [b""]
+    with serving(tmp_path / "s", lambda c, head: answer(c, body[0], status)) as server:
+        for body[0] in [b""] if status.startswith("204") else NOBODYS:
+            for args in ASKING:
+                if status.startswith("204") and args[0] == "unlock":
+                    check(ctl(server.path, *args), OK)
+                    continue
+                for more in ([], ["--json"]):
+                    done = check(ctl(server.path, *args, *more, "--timeout", "20"), LOCAL)
+                    assert "is not lpm-agent" in done.stderr and not done.stdout, (args, done.stdout)
+
+
 def test_answers_without_what_is_expected(tmp_path):
-    """Whatever type a field has, it is shown or left out."""
-    odd = [b"{}", b"[]", b"7", b"null", b'{"eid":7,"profiles":7,"operations":[7,{"phases":7}],"modem":[],"data":7}',
-           b'{"profiles":[7,null,{"iccid":null,"warnings":{}}],"samples":[1,{"at":5,"data":{"addresses":[1]}}]}',
-           b'{"id":"x","state":"failed","error":7,"phases":[{"ms":1e300},{"ms":"x"}],"obstacles":[7]}']  # fmt: skip
-    for body in odd:
-        path = tmp_path / f"s{odd.index(body)}"
-        with serving(path, lambda c, head, body=body: answer(c, body)) as server:
-            for args in READS:
-                done = ctl(server.path, *args[0][:1], *([ALPHA] if args[0][0] == "plan" else []), "--timeout", "20")
-                check(done, OK)
+    """Whatever type a field has that nothing hangs on, it is shown or left out."""
+    ours = {"eid": "x", "agent": {}, "at": "x", "holder": "x", "id": "x", "would": "x"}
+    odd = [{"profiles": [], "operations": [], "samples": []},
+           {"profiles": [{}], "operations": [{"phases": 7}], "samples": [{}], "modem": [], "data": 7},
+           {"profiles": [{"iccid": None, "warnings": {}}], "operations": [{"id": 7, "error": []}],
+            "samples": [{"at": 5, "data": {"addresses": [1]}}], "obstacles": [7], "error": 7, "state": "failed",
+            "phases": [{"ms": 1e300}, {"ms": "x"}, 7]}]  # fmt: skip
+    body = [b""]
+    with serving(tmp_path / "s", lambda c, head: answer(c, body[0])) as server:
+        for more in odd:
+            body[0] = json.dumps({**ours, **more}).encode()
+            for args in ASKING:
+                if args[0] in ("unlock", "enable") or args[1:] == ["spare"]:
+                    continue
+                check(ctl(server.path, *args, "--timeout", "20"), OK)
             assert ctl(server.path, "enable", ALPHA, "--wait", "--timeout", "1").returncode in (FAILED, TIMED_OUT)
+            check(ctl(server.path, "plan", "spare", "--timeout", "20"), USAGE)
+        for body[0] in NOBODYS:
             assert ctl(server.path, "doctor", "--timeout", "20").returncode in (OK, FAILED)
 
 
