@@ -288,8 +288,9 @@ static cJSON *manifest_of(struct bundle *b)
         cJSON_AddStringToObject(json, "machine", host.machine) &&
         cJSON_AddStringToObject(
             json, "redacted",
-            "ICCIDs, EIDs, IMSIs and IMEIs (the same one has the same mask), IP "
-            "addresses, passwords, tokens, PINs, parameters of programs and AT commands") &&
+            "ICCIDs, EIDs, IMSIs, their hashes and IMEIs (the same one has the same mask), IP "
+            "and mail addresses, telephone numbers, passwords, tokens, PINs, parameters of "
+            "programs and AT commands") &&
         cJSON_AddItemToObject(json, "files", b->files)) {
         b->files = NULL;
         return json;

@@ -866,6 +866,8 @@ AT+CPIN="4711"
 +CRSM: 144,0,"{swapped(BETA)}"
 \0password=x,{SECRET} Bearer {SECRET} 10.11.12.13 2001:db8::17
 Authorization: Basic {SECRET}
+8900-1039-4504-1014-1400-0000-0000-1580
+asked Jo.Doe@mail.example.org, +49 171 2345678: the PIN is 4711
 {{"token":["x","{SECRET}"]}} mqtts://user-9:p@{SECRET}@broker.example
 last line
 """
@@ -889,7 +891,10 @@ def test_bundle_names_nobody(lab, tmp_path):
     )
     agent.wait_ready()
     agent.enable(BETA)
-    agent.http("GET", "/v1/connectivity", {"Cache-Control": "no-cache"})
+    reading = agent.http("GET", "/v1/connectivity", {"Cache-Control": "no-cache"})[2]
+    hashed = reading["imsi_hash"]
+    told = "PIN 4711 of jo.doe@mail.example.org, +491712345678"
+    check(ctl(agent, "lock", "--holder", "me", "--ttl-s", "600", "--reason", told), OK)
     log = lab.folder / "agent.log"
     trace = (lab.folder / "at.trace").read_text() if (lab.folder / "at.trace").exists() else ""
     log.write_text(agent.stderr() + trace + RAW)
@@ -907,8 +912,9 @@ def test_bundle_names_nobody(lab, tmp_path):
     for name, text in files.items():
         for word in (ALPHA, BETA, GAMMA, EID, swapped(ALPHA), swapped(BETA)[:-2], "262011234567890", SECRET, "4711",
                      "user-7", "user-8", "user-9", "10.11.12.13", "10.22.0.2", "2001:db8::17", "010.011.012.013",
-                     "1234567890", "176148"):  # fmt: skip
+                     "1234567890", "176148", "8900-1039", hashed, "jo.doe", "2345678"):  # fmt: skip
             assert word.lower() not in text.lower(), f"{name} tells {word}"
+        text = re.sub(r"\bA00000[0-9A-Fa-f]{4,26}\b", "AID", text)
         assert not re.search(r"[0-9]{14,}", text), f"{name}: {re.search(r'.{20}[0-9]{14,}', text)}"
     assert files["agent.log"].endswith("\nlast line\n")
     # The same mask everywhere: rows can be matched.
@@ -920,7 +926,11 @@ def test_bundle_names_nobody(lab, tmp_path):
     assert json.loads(files["config.json"])["profiles"][beta]["apn"] == "iot.example"
     manifest = json.loads(files["manifest.json"])
     assert {row["file"] for row in manifest["files"] if "bytes" in row} == set(files) - {"manifest.json"}
-    assert "lock.json" in {row["file"] for row in manifest["files"] if "missing" in row}
+    assert json.loads(files["lock.json"])["reason"] == "PIN *** of <mail-1>, <phone-1>"
+    # What all cards of a kind share names none of them.
+    rows = agent.http("GET", "/v1/profiles")[2]["profiles"]
+    assert [row["aid"] for row in json.loads(files["profiles.json"])["profiles"]] == [row["aid"] for row in rows]
+    assert json.loads(files["info.json"])["card"].get("aid") == agent.http("GET", "/v1/info")[2]["card"].get("aid")
 
 
 def test_bundle_without_an_agent(lab, tmp_path):
