@@ -22,6 +22,8 @@ struct call {
     enum role role;
     char requester[OPERATION_REQUESTER_MAX + 1];
     struct route_match match;
+    /* HEAD: the answer's head, and no body. */
+    bool is_head;
     /* A foreign Host or Origin. */
     struct error guard;
     /* A broken request line, headers that contradict each other. */

@@ -69,6 +69,17 @@ static void begin_connection(struct door *door, struct MHD_Connection *mhd, void
     metrics_add_open(door->http->routes.metrics, METRICS_CONNECTIONS, +1);
 }
 
+static void end_request(struct http *http, struct request *request)
+{
+    held_forget(http, request);
+    http->request_count--;
+    request_done(request);
+    if (http->spare)
+        free(request);
+    else
+        http->spare = request;
+}
+
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -79,6 +90,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         door->http->rounds_in_vain = 0;
         begin_connection(door, mhd, context);
     } else if (connection) {
+        if (connection->request)
+            end_request(door->http, connection->request);
         connections_remove(&door->connections, &connection->link);
         metrics_add_open(door->http->routes.metrics, METRICS_CONNECTIONS, -1);
         free(connection);
@@ -106,18 +119,22 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *mhd
 {
     struct http *http = ((struct door *)cls)->http;
     struct connection *connection = http_connection_of(mhd);
-    struct request *request = http->spare ? http->spare : malloc(sizeof *request);
+    struct request *request;
 
-    http->spare = NULL;
-    if (!request)
+    if (!connection)
         return NULL;
     /* The rest between two requests is over. The first head's time goes on. */
-    if (connection)
-        connections_touch(
-            &connection->door->connections, &connection->link,
-            clock_earlier(connection->link.deadline_ms, http->now_ms + HTTP_REQUEST_MS));
-    if (request_init(request, mhd, target)) {
+    connections_touch(&connection->door->connections, &connection->link,
+                      clock_earlier(connection->link.deadline_ms, http->now_ms + HTTP_REQUEST_MS));
+    /* One whose head has no room for its parameters never comes to a handler, nor to an end. */
+    if (connection->request)
+        end_request(http, connection->request);
+    request = http->spare ? http->spare : malloc(sizeof *request);
+    http->spare = NULL;
+    connection->request = NULL;
+    if (request && request_init(request, mhd, target)) {
         http->request_count++;
+        connection->request = request;
         return request;
     }
     free(request);
@@ -133,6 +150,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
 
     *context = NULL;
     if (connection) {
+        connection->request = NULL;
         connection->suspended = NULL;
         held_end_stream(door->http, connection);
         /* One that ended otherwise is over; the library may not see to it before something happens
@@ -140,15 +158,8 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
         http_allow(connection, code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? HTTP_IDLE_MS : 0);
     }
     door->http->rounds_in_vain = 0;
-    if (!request)
-        return;
-    held_forget(door->http, request);
-    door->http->request_count--;
-    request_done(request);
-    if (door->http->spare)
-        free(request);
-    else
-        door->http->spare = request;
+    if (request)
+        end_request(door->http, request);
 }
 
 static enum MHD_Result answer(struct door *door, struct request *request)

@@ -44,6 +44,8 @@ struct connection {
         char name[OPERATION_REQUESTER_MAX + 1];
         char own[INET6_ADDRSTRLEN];
     } peer;
+    /* The one that is under way: the library does not tell of the end of each that it told of. */
+    struct request *request;
     /* Suspended, so that the library does not notice when the peer goes. */
     struct request *suspended;
     /* NULL: it does not listen to events. */

@@ -58,6 +58,20 @@ static bool is_name(const char *name)
     return *name == '\0';
 }
 
+/* Blanks behind a value are none of it (RFC 9110 5.5). Lists skip theirs when they are read. */
+static const char *trim(struct request *request, enum header header, const char *value)
+{
+    size_t len = strlen(value);
+
+    while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+        len--;
+    if (value[len] == '\0' || header_is_list(header) || request->joined[header])
+        return value;
+    request->joined[header] = strndup(value, len);
+    request->has_joined = true;
+    return request->joined[header] ? request->joined[header] : value;
+}
+
 static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const char *name,
                                    const char *value)
 {
@@ -74,7 +88,7 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
         return MHD_YES;
     }
     if (!request->call.headers[header])
-        request->call.headers[header] = value;
+        request->call.headers[header] = trim(request, header, value);
     else if (!header_is_list(header))
         refuse(request, error_field(header_name(header), "is given twice"));
     else if (!join(request, header, value))
@@ -113,6 +127,7 @@ void request_take_head(struct request *request, const char *method, const char *
                                    "the target is longer than %d", ROUTER_TARGET_MAX));
     (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, take_header, request);
     check_framing(request);
+    call->is_head = strcmp(method, "HEAD") == 0;
     call->routing = router_match(method, request->target, &call->match);
     if (call->match.authority[0])
         call->headers[HEADER_HOST] = call->match.authority;

@@ -261,8 +261,12 @@ static void get_events(const struct routes *routes, const struct snapshot *now, 
 {
     (void)routes;
     (void)now;
-    (void)call;
-    *ret = (struct answer){ .kind = ANSWER_LISTENS };
+    if (!call->is_head) {
+        *ret = (struct answer){ .kind = ANSWER_LISTENS };
+        return;
+    }
+    answer_static(ret, 200, call->match.media, (const unsigned char *)"", 0);
+    answer_add_header(ret, "Cache-Control", "no-store");
 }
 
 /* --- operations --- */

@@ -345,6 +345,7 @@ def test_accept_and_head(lab):
         s.sendall(b"HEAD /v1/events HTTP/1.1\r\nHost: lpm\r\nConnection: close\r\n\r\n")
         answer = b"".join(iter(lambda: s.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"\r\n\r\n")
+    assert answer.count(b"\r\n\r\n") == 1 and b"text/event-stream" in answer
 
 
 def test_http_1_0(lab):

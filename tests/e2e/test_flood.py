@@ -306,6 +306,20 @@ def test_no_descriptors_at_all(lab):
     assert_recovers(sim, agent, files)
 
 
+@pytest.mark.parametrize("door", ["unix", "tcp"])
+def test_targets_that_the_library_has_no_room_for(lab, door):
+    """It tells of each target, and of no end where it runs out of memory for the parameters behind it."""
+    _, agent, doors = started(lab)
+    asked = b"GET /?" + b"&" * 500 + b"x" * 6000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    memory = rss_kb(agent)
+    with probed(doors["unix"]), bounded(agent):
+        for _ in range(2000):
+            with raw_http.dial(doors[door]) as s:
+                raw_http.send(s, asked)
+    assert SANITIZED or rss_kb(agent) - memory < 4096
+    agent.stop()  # a sanitizer tells of what is left
+
+
 def test_stop_with_everyone_there(lab):
     _, agent, doors = started(lab, SLOW_SWITCH)
     with Crowd(doors["unix"], 50, LISTEN) as ears, Crowd(doors["unix"], 50, WAIT) as waiters:

@@ -175,6 +175,7 @@ ROWS = [
     ("Authorization of 8 KB", "tcp", b"GET /v1/eid HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + b"x" * 8192 + b"\r\n" + END, [(401, "unauthorized")]),
     ("Authorization of 8 KB on a socket", "unix", get(b"/v1/eid", b"Authorization: Bearer " + b"x" * 8192), OK),
     ("Authorization twice", "tcp", get(b"/v1/eid", b"Authorization: Bearer x"), BAD),
+    ("blanks behind a token", "tcp", f"GET /v1/eid HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {OPERATOR} \t\r\n".encode() + END, OK),
     ("a token and more", "tcp", b"GET /v1/eid HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer op-token x\r\n" + END, [(401, "unauthorized")]),
     ("an empty token", "tcp", b"GET /v1/eid HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \r\n" + END, [(401, "unauthorized")]),
     ("If-None-Match of garbage", "both", get(b"/v1/profiles", b'If-None-Match: W/"'), OK),
