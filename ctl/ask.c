@@ -120,22 +120,42 @@ static enum outcome explain_foreign(const struct context *ctl, const struct clie
     return OUTCOME_LOCAL;
 }
 
-enum outcome ask_judge(struct context *ctl, enum client_result result,
-                       const struct client_answer *answer, cJSON **ret)
+/* False: it is no JSON. */
+static bool take_document(const struct client_answer *answer, cJSON **ret)
 {
     const struct buffer *body = &answer->body;
+    struct error e = { 0 };
+
+    *ret = NULL;
+    if (answer->status != 204)
+        e = json_parse(buffer_text(body), body->len, ret);
+    return !e.code;
+}
+
+bool ask_is_refused_as(const struct client_answer *answer, const char *code)
+{
     cJSON *json = NULL;
-    struct error e;
+    bool is = answer->status >= 400 && take_document(answer, &json) &&
+              shape_fits(SHAPE_PROBLEM, json) && strcmp(field_shown(json, "code"), code) == 0;
+
+    cJSON_Delete(json);
+    return is;
+}
+
+enum outcome ask_judge(struct context *ctl, enum client_result result,
+                       const struct client_answer *answer, enum shape shape, cJSON **ret)
+{
+    bool is_refusal = answer->status < 200 || answer->status >= 300;
+    cJSON *json = NULL;
 
     *ret = NULL;
     if (result != CLIENT_OK)
         return explain_silence(ctl, result, answer);
-    if (answer->status == 204)
-        return OUTCOME_OK;
-    e = json_parse(buffer_text(body), body->len, &json);
-    if (e.code)
+    if (!take_document(answer, &json) || !shape_fits(is_refusal ? SHAPE_PROBLEM : shape, json)) {
+        cJSON_Delete(json);
         return explain_foreign(ctl, answer);
-    if (answer->status >= 200 && answer->status < 300) {
+    }
+    if (!is_refusal) {
         *ret = json;
         return OUTCOME_OK;
     }
@@ -146,16 +166,16 @@ enum outcome ask_judge(struct context *ctl, enum client_result result,
     return OUTCOME_REFUSED;
 }
 
-enum outcome ask(struct context *ctl, const struct client_call *call,
+enum outcome ask(struct context *ctl, const struct client_call *call, enum shape shape,
                  struct client_answer *ret_answer, cJSON **ret)
 {
     enum client_result result = client_ask(ctl->socket, call, ret_answer);
 
-    return ask_judge(ctl, result, ret_answer, ret);
+    return ask_judge(ctl, result, ret_answer, shape, ret);
 }
 
 enum outcome ask_and_show(struct context *ctl, const char *method, const char *path,
-                          const char *body,
+                          const char *body, enum shape shape,
                           enum outcome (*show)(struct context *ctl, const cJSON *document))
 {
     const struct client_call call = {
@@ -166,7 +186,7 @@ enum outcome ask_and_show(struct context *ctl, const char *method, const char *p
     };
     struct client_answer answer;
     cJSON *document = NULL;
-    enum outcome outcome = ask(ctl, &call, &answer, &document);
+    enum outcome outcome = ask(ctl, &call, shape, &answer, &document);
 
     if (outcome == OUTCOME_OK && ctl->options->json)
         ask_print(ctl, &answer);

@@ -288,8 +288,9 @@ static cJSON *manifest_of(struct bundle *b)
         cJSON_AddStringToObject(json, "machine", host.machine) &&
         cJSON_AddStringToObject(
             json, "redacted",
-            "ICCIDs, EIDs, IMSIs and IMEIs (the same one has the same mask), IP "
-            "addresses, passwords, tokens, PINs, parameters of programs and AT commands") &&
+            "ICCIDs, EIDs, IMSIs, their hashes and IMEIs (the same one has the same mask), IP "
+            "and mail addresses, telephone numbers, passwords, tokens, PINs, parameters of "
+            "programs and AT commands") &&
         cJSON_AddItemToObject(json, "files", b->files)) {
         b->files = NULL;
         return json;
@@ -353,6 +354,18 @@ static bool pack(struct bundle *b, int fd)
     }
     if (!interrupt_came())
         ask_complain("tar failed");
+    return false;
+}
+
+/* What is renamed to `path` takes the place of whatever is there: of a device, of a link, of what the host lives by. */
+static bool may_replace(struct bundle *b, const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
+        return true;
+    ask_complain("%s: it is there, and it is no regular file: name another", path);
+    b->failed = true;
     return false;
 }
 
@@ -450,7 +463,7 @@ enum outcome bundle_make(struct context *ctl, const char *path)
     name_it(b.name);
     (void)snprintf(own, sizeof own, "%s.tar.gz", b.name);
     path = path ? path : own;
-    if (b.files && make_folders(&b))
+    if (b.files && may_replace(&b, path) && make_folders(&b))
         gather(&b, &manifest);
     done = b.files == NULL && goes_on(&b) && pack_to(&b, path);
     if (done)

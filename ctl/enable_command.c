@@ -109,7 +109,7 @@ static enum outcome post_until_answered(const struct enabling *e, struct client_
         result = post(e, deadline_ms, ret_answer);
         lost = is_lost(result, true, ret_answer);
     }
-    outcome = ask_judge(e->ctl, result, ret_answer, ret);
+    outcome = ask_judge(e->ctl, result, ret_answer, SHAPE_OPERATION, ret);
     if (lost || result == CLIENT_INTERRUPTED)
         ask_complain(
             "the agent may have taken it: 'lpmctl operations' shows that, and asking again with "

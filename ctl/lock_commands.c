@@ -23,11 +23,11 @@ static enum outcome look(struct context *ctl)
     struct client_answer answer;
     cJSON *document = NULL;
     enum client_result result = client_ask(ctl->socket, &call, &answer);
-    bool free_now = result == CLIENT_OK && answer.status == 404;
+    bool free_now = result == CLIENT_OK && ask_is_refused_as(&answer, "not-found");
     enum outcome outcome = OUTCOME_OK;
 
     if (!free_now)
-        outcome = ask_judge(ctl, result, &answer, &document);
+        outcome = ask_judge(ctl, result, &answer, SHAPE_LOCK, &document);
     if (outcome == OUTCOME_OK && ctl->options->json)
         ask_print(ctl, &answer);
     else if (outcome == OUTCOME_OK && free_now)
@@ -69,7 +69,7 @@ enum outcome command_lock(struct context *ctl)
         ask_complain("out of memory");
         return OUTCOME_LOCAL;
     }
-    outcome = ask_and_show(ctl, "PUT", lock_path, body, show_lock);
+    outcome = ask_and_show(ctl, "PUT", lock_path, body, SHAPE_LOCK, show_lock);
     free(body);
     return outcome;
 }
@@ -100,5 +100,5 @@ enum outcome command_unlock(struct context *ctl)
         (void)snprintf(path, sizeof path, "/v1/locks/switch?holder=%s", holder);
         free(holder);
     }
-    return ask_and_show(ctl, "DELETE", path, NULL, show_free);
+    return ask_and_show(ctl, "DELETE", path, NULL, SHAPE_NOTHING, show_free);
 }

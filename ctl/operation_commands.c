@@ -32,7 +32,7 @@ static enum outcome on_operation(struct context *ctl, const char *method, const 
         outcome = OUTCOME_USAGE;
     } else {
         (void)snprintf(path, sizeof path, "/v1/operations/%s%s", id, behind);
-        outcome = ask_and_show(ctl, method, path, body, show);
+        outcome = ask_and_show(ctl, method, path, body, SHAPE_OPERATION, show);
     }
     free(id);
     return outcome;
@@ -70,7 +70,7 @@ enum outcome command_operations(struct context *ctl)
         ask_complain("operations: --state or --before is too long");
         return OUTCOME_USAGE;
     }
-    return ask_and_show(ctl, "GET", path, NULL, show_operations);
+    return ask_and_show(ctl, "GET", path, NULL, SHAPE_OPERATIONS, show_operations);
 }
 
 enum outcome command_cancel(struct context *ctl)

@@ -14,17 +14,17 @@ enum { PATH_MAX_BYTES = 512 };
 
 enum outcome command_eid(struct context *ctl)
 {
-    return ask_and_show(ctl, "GET", "/v1/eid", NULL, show_eid);
+    return ask_and_show(ctl, "GET", "/v1/eid", NULL, SHAPE_EID, show_eid);
 }
 
 enum outcome command_profiles(struct context *ctl)
 {
-    return ask_and_show(ctl, "GET", "/v1/profiles", NULL, show_profiles);
+    return ask_and_show(ctl, "GET", "/v1/profiles", NULL, SHAPE_PROFILES, show_profiles);
 }
 
 enum outcome command_info(struct context *ctl)
 {
-    return ask_and_show(ctl, "GET", "/v1/info", NULL, show_info);
+    return ask_and_show(ctl, "GET", "/v1/info", NULL, SHAPE_INFO, show_info);
 }
 
 enum outcome command_plan(struct context *ctl)
@@ -35,7 +35,7 @@ enum outcome command_plan(struct context *ctl)
 
     if (outcome == OUTCOME_OK) {
         (void)snprintf(path, sizeof path, "/v1/profiles/%s/plan", ref);
-        outcome = ask_and_show(ctl, "GET", path, NULL, show_plan);
+        outcome = ask_and_show(ctl, "GET", path, NULL, SHAPE_PLAN, show_plan);
     }
     free(ref);
     return outcome;
@@ -80,6 +80,7 @@ enum outcome command_connectivity(struct context *ctl)
 {
     char since[CLOCK_TEXT_LEN + 1];
     char path[PATH_MAX_BYTES] = "/v1/connectivity";
+    enum shape shape = ctl->options->since ? SHAPE_SAMPLES : SHAPE_CONNECTIVITY;
 
     if (ctl->options->since) {
         if (!since_of(ctl->options->since, since)) {
@@ -88,5 +89,5 @@ enum outcome command_connectivity(struct context *ctl)
         }
         (void)snprintf(path, sizeof path, "/v1/connectivity?since=%s", since);
     }
-    return ask_and_show(ctl, "GET", path, NULL, show_connectivity);
+    return ask_and_show(ctl, "GET", path, NULL, shape, show_connectivity);
 }

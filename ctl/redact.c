@@ -9,6 +9,7 @@
 #include "agent/base/aid.h"
 #include "agent/base/iccid.h"
 #include "agent/base/macros.h"
+#include "ctl/redact_person.h"
 #include "ctl/redact_secret.h"
 
 enum {
@@ -114,32 +115,49 @@ static bool goes_on(const char *at)
            (at[0] && strchr("-.:_", at[0]) && isalnum((unsigned char)at[1]));
 }
 
+/* What may stand between groups of digits: one sign, also any that is not ASCII, or a hyphen with blanks around. */
+static size_t sign_at(const char *at)
+{
+    size_t n = 0;
+
+    if (*at && strchr("-. :_", *at))
+        n = strncmp(at, " - ", 3) == 0 ? 3 : 1;
+    else
+        while (n < 3 && (unsigned char)at[n] >= 0x80)
+            n++;
+    return is_digit(at[n]) ? n : 0;
+}
+
 /* As people write them, "35-209900-176148-1": groups of digits with one sign between. Their length, and the
  * digits alone; 0: these are none. A group as long as an identity is one by itself. */
-static size_t groups_at(const char *at, char ret_digits[REDACT_WORD_MAX + 1])
+static size_t groups_at(const char *at, bool behind_word, char ret_digits[REDACT_WORD_MAX + 1])
 {
     size_t n = strspn(at, "0123456789"), digits = 0, len = 0, count = 0;
-    char sign = at[n];
+    const char *sign = at + n;
+    size_t sign_len = sign_at(sign);
 
-    if (n == 0 || (sign != '-' && sign != ' ') || is_stamp(at))
+    if (n == 0 || sign_len == 0 || is_stamp(at))
         return 0;
-    for (const char *group = at;; group += n + 1) {
+    for (const char *group = at;; group += n + sign_len) {
+        bool more;
+
         n = strspn(group, "0123456789");
         if (n == 0 || n >= SUBSCRIBER_MIN || digits + n > REDACT_WORD_MAX)
             break;
         /* It may be the first one of something else: "1764158400 2026-11-26". */
-        if (group[n] != sign && goes_on(group + n))
+        more = strncmp(group + n, sign, sign_len) == 0;
+        if (!more && goes_on(group + n))
             break;
         memcpy(ret_digits + digits, group, n);
         digits += n;
         count++;
         len = (size_t)(group - at) + n;
-        if (group[n] != sign)
+        if (!more)
             break;
     }
     ret_digits[digits] = '\0';
     /* Two numbers with a blank between are mostly just that. */
-    return digits >= SUBSCRIBER_MIN && (sign == '-' || count > 2) ? len : 0;
+    return digits >= SUBSCRIBER_MIN && ((*sign == '-' && !behind_word) || count > 2) ? len : 0;
 }
 
 struct octets {
@@ -216,36 +234,80 @@ static size_t address_at(const char *at, char ret_word[REDACT_WORD_MAX * 2 + 1])
     return 0;
 }
 
-static bool put_address(struct redact *r, const char *word, struct buffer *ret)
+/* "<ip-1>", by the order in which they come. */
+static bool put_numbered(struct redact *r, const char *word, const char *kind, size_t *count,
+                         struct buffer *ret)
 {
     const struct redact_known *known;
     char mask[16];
 
     if (strlen(word) > REDACT_WORD_MAX)
-        return buffer_add_text(ret, "<ip>");
+        return buffer_add_text(ret, "<") && buffer_add_text(ret, kind) && buffer_add_text(ret, ">");
     known = find_known(r, word);
     if (known)
         return buffer_add_text(ret, known->mask);
-    (void)snprintf(mask, sizeof mask, "<ip-%zu>", ++r->addresses);
+    (void)snprintf(mask, sizeof mask, "<%s-%zu>", kind, ++*count);
     return put_known(r, word, mask, ret);
+}
+
+/* Behind its name. Of 10^10 IMSIs each can be tried; with the end of one that is told elsewhere, even an end of the
+ * hash would do. */
+static size_t hash_at(const char *text, const char *at)
+{
+    static const char name[] = "imsi_hash";
+    enum { HASH_LEN = 16, GAP_MAX = 12 };
+    const char *end = at;
+
+    if (span_of(at, "") != HASH_LEN)
+        return 0;
+    while (end > text && at - end < GAP_MAX && strchr("\\\"' \t:=", end[-1]))
+        end--;
+    if (end == at || (size_t)(end - text) < sizeof name - 1)
+        return 0;
+    return strncasecmp(end - (sizeof name - 1), name, sizeof name - 1) == 0 ? HASH_LEN : 0;
+}
+
+static bool take_person(struct redact *r, const char *text, const char *at, struct buffer *ret,
+                        size_t *ret_len)
+{
+    char word[REDACT_WORD_MAX + 2] = "";
+    char digits[REDACT_PHONE_MAX + 1];
+
+    *ret_len = hash_at(text, at);
+    if (*ret_len > 0) {
+        memcpy(word, at, *ret_len);
+        return put_numbered(r, word, "imsi", &r->hashes, ret);
+    }
+    *ret_len = redact_phone_at(at, digits);
+    if (*ret_len > 0)
+        return put_numbered(r, digits, "phone", &r->phones, ret);
+    *ret_len = redact_mail_at(text, at);
+    /* One that is too long for `word` stays too long for the list. */
+    for (size_t i = 0; i < *ret_len && i < sizeof word - 1; i++)
+        word[i] = (char)tolower((unsigned char)at[i]);
+    return *ret_len == 0 || put_numbered(r, word, "mail", &r->mails, ret);
 }
 
 /* --- the text --- */
 
-/* An AID as we write them, whole: it names an application, and all cards of a kind have the same. */
+/* An AID with its registered provider: it names an application, and all cards of a kind have the same. */
 static size_t aid_at(const char *at)
 {
     static const char registered[] = "A00000";
     size_t n = span_of(at, "");
 
-    return n == AID_TEXT_MAX && strncasecmp(at, registered, sizeof registered - 1) == 0 ? n : 0;
+    return n >= AID_MIN * 2 && n <= AID_TEXT_MAX && n % 2 == 0 &&
+                   strncasecmp(at, registered, sizeof registered - 1) == 0
+               ? n
+               : 0;
 }
 
-static bool take_groups(struct redact *r, const char *at, struct buffer *ret, size_t *ret_len)
+static bool take_groups(struct redact *r, const char *at, bool behind_word, struct buffer *ret,
+                        size_t *ret_len)
 {
     char digits[REDACT_WORD_MAX + 1];
 
-    *ret_len = groups_at(at, digits);
+    *ret_len = groups_at(at, behind_word, digits);
     return *ret_len == 0 || put_identity(r, digits, strlen(digits), ret);
 }
 
@@ -253,18 +315,21 @@ static bool take_name(struct redact *r, const char *text, const char *at, struct
                       size_t *ret_len)
 {
     char word[REDACT_WORD_MAX * 2 + 1];
-    bool begins = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '.' || at[-1] == '_');
+    /* Behind "\n" as it stands in JSON, too. */
+    bool begins = at == text ||
+                  !(isalnum((unsigned char)at[-1]) || at[-1] == '.' || at[-1] == '_') ||
+                  (at - text > 1 && at[-2] == '\\' && strchr("nrtbf", at[-1]));
 
     *ret_len = begins ? address_at(at, word) : 0;
     if (*ret_len > 0)
-        return put_address(r, word, ret);
+        return put_numbered(r, word, "ip", &r->addresses, ret);
     *ret_len = begins ? aid_at(at) : 0;
     if (*ret_len > 0)
         return buffer_add(ret, at, *ret_len);
     *ret_len = identity_at(at);
     if (*ret_len > 0)
         return put_identity(r, at, *ret_len, ret);
-    return !begins || take_groups(r, at, ret, ret_len);
+    return (at > text && is_digit(at[-1])) || take_groups(r, at, !begins, ret, ret_len);
 }
 
 bool redact_text(struct redact *r, const char *text, struct buffer *ret)
@@ -275,6 +340,8 @@ bool redact_text(struct redact *r, const char *text, struct buffer *ret)
         size_t len;
 
         if (!redact_secret(text, at, &quotes, ret, &len))
+            return false;
+        if (len == 0 && !take_person(r, text, at, ret, &len))
             return false;
         if (len == 0 && !take_name(r, text, at, ret, &len))
             return false;

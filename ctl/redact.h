@@ -20,10 +20,11 @@ struct redact {
         char word[REDACT_WORD_MAX + 1];
         char mask[16];
     } known[REDACT_KNOWN_MAX];
-    size_t addresses;
+    size_t addresses, hashes, mails, phones;
 };
 
-/* ICCIDs, EIDs, IMSIs, IMEIs and numbers as long, also in groups; IP addresses (loopback ones and 0.0.0.0 stay);
+/* ICCIDs, EIDs, IMSIs, IMEIs and numbers as long, also in groups, and hashes of IMSIs; IP addresses (loopback
+ * ones and 0.0.0.0 stay); mail addresses and telephone numbers;
  * what follows a name like "password", "api_token", "PIN", "Authorization" or "Bearer", a URI's user, an AT
  * command that carries a secret, and its answer. False: `ret` is full, or no memory. */
 bool redact_text(struct redact *r, const char *text, struct buffer *ret);

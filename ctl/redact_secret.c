@@ -186,6 +186,9 @@ static const char *const secret_ends[] = { "password",  "passwd",     "passphras
                                            "tokens",    "secrets",    "credentials" };
 /* Short ones, in which other words end, too: they have to be a part of the name of their own. */
 static const char *const secret_parts[] = { "pass", "pin" };
+/* Whose value is known without a sign before it, by its digits. */
+static const char *const spoken[] = { "pin", "puk", "pincode", "pukcode" };
+enum { PIN_MIN = 4, PIN_MAX = 8 };
 /* Of headers, whose value goes to the end of the line. */
 static const char *const header_ends[] = { "authorization", "cookie" };
 
@@ -275,6 +278,41 @@ static size_t bearer_at(const char *at)
     return strncasecmp(at, name, sizeof name - 1) == 0 ? sizeof name - 1 : 0;
 }
 
+/* "PIN 1234", "the PUK is 12345678", "pin-4711": as people write it, with nothing that says where a value begins.
+ * The length of what goes before the digits. */
+static size_t spoken_at(const char *text, const char *at, size_t *ret_digits)
+{
+    static const char *const fillers[] = { "code", "is", "ist", "was", "number" };
+    static const char between[] = " \t\"'\\(#,:=-_";
+    struct name name;
+    size_t n = 0, word = 0;
+
+    if (!begins_name(text, at))
+        return 0;
+    while (isalpha((unsigned char)at[n]) ||
+           ((at[n] == '_' || at[n] == '-') && isalpha((unsigned char)at[n + 1])))
+        n++;
+    take_name(at, n, &name);
+    if (!ends_in(&name, spoken, ARRAY_LEN(spoken), true))
+        return 0;
+    /* "PIN1 1234" */
+    if (isdigit((unsigned char)at[n]) && !isalnum((unsigned char)at[n + 1]))
+        n++;
+    for (size_t i = 0; i < ARRAY_LEN(fillers); i++) {
+        size_t gap = strspn(at + n, between);
+
+        word = strlen(fillers[i]);
+        if (gap > 0 && strncasecmp(at + n + gap, fillers[i], word) == 0 &&
+            !isalnum((unsigned char)at[n + gap + word]))
+            n += gap + word;
+    }
+    n += strspn(at + n, between);
+    *ret_digits = strspn(at + n, "0123456789");
+    if (*ret_digits < PIN_MIN || *ret_digits > PIN_MAX || is_word_char(at[n + *ret_digits]))
+        return 0;
+    return n;
+}
+
 /* --- others --- */
 
 /* "//user:password@": up to the last sign before the path. */
@@ -330,6 +368,11 @@ bool redact_secret(const char *text, const char *at, const struct redact_quotes 
         done = buffer_add(ret, at, head) && put_hidden(at + head, &around, ret, &len);
         *ret_len = head + len;
         return done;
+    }
+    head = spoken_at(text, at, &len);
+    if (head > 0) {
+        *ret_len = head + len;
+        return buffer_add(ret, at, head) && buffer_add_text(ret, redact_hidden);
     }
     *ret_len = user_at(at);
     return *ret_len == 0 || (buffer_add_text(ret, "//") && buffer_add_text(ret, redact_hidden));

@@ -90,7 +90,7 @@ enum outcome reference_resolve(struct context *ctl, const char *text, char **ret
         *ret = strdup(text);
         return *ret ? OUTCOME_OK : OUTCOME_LOCAL;
     }
-    outcome = ask(ctl, &call, &answer, &document);
+    outcome = ask(ctl, &call, SHAPE_PROFILES, &answer, &document);
     if (outcome == OUTCOME_OK) {
         int count;
         const cJSON *row = reference_find(field_find(document, "profiles"), text, &count);

@@ -93,7 +93,7 @@ static enum outcome judge(struct watch *w, enum client_result result, bool ever_
         return OUTCOME_OK; /* the agent ended it */
     if (ever_open && (result != CLIENT_OK || answer->status == 503))
         return OUTCOME_OK;
-    outcome = ask_judge(w->ctl, result, answer, &document);
+    outcome = ask_judge(w->ctl, result, answer, SHAPE_STREAM, &document);
     cJSON_Delete(document);
     return outcome == OUTCOME_OK ? OUTCOME_LOCAL : outcome;
 }

@@ -289,18 +289,50 @@ def test_who_is_no_agent(tmp_path, what):
             assert done.stderr and not done.stdout
 
 
+ASKING = [
+    ["eid"], ["profiles"], ["info"], ["connectivity"], ["connectivity", "--since", "1h"], ["operations"],
+    ["operations", "x"], ["plan", ALPHA], ["plan", "spare"], ["cancel", "x"], ["confirm", "x"], ["lock"],
+    ["lock", "--holder", "me", "--ttl-s", "5"], ["unlock", "--force"], ["enable", ALPHA], ["enable", ALPHA, "--wait"],
+]  # fmt: skip
+NOBODYS = [b"null", b"[]", b"{}", b"1e308", b'"x"', b'[{"id":"x","eid":"x"}]',
+           b'{"eid":7,"profiles":7,"operations":{},"agent":[],"at":[],"samples":1,"holder":null,"id":1,"would":{}}',
+           b'{"profiles":[7,null],"operations":[[]],"samples":["x"]}']  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "204 No Content"])
+def test_believes_no_other_json(tmp_path, status):
+    """Whoever answers with JSON is not the agent for that, and nothing was done by it."""
+    body = [b""]
+    with serving(tmp_path / "s", lambda c, head: answer(c, body[0], status)) as server:
+        for body[0] in [b""] if status.startswith("204") else NOBODYS:
+            for args in ASKING:
+                if status.startswith("204") and args[0] == "unlock":
+                    check(ctl(server.path, *args), OK)
+                    continue
+                for more in ([], ["--json"]):
+                    done = check(ctl(server.path, *args, *more, "--timeout", "20"), LOCAL)
+                    assert "is not lpm-agent" in done.stderr and not done.stdout, (args, done.stdout)
+
+
 def test_answers_without_what_is_expected(tmp_path):
-    """Whatever type a field has, it is shown or left out."""
-    odd = [b"{}", b"[]", b"7", b"null", b'{"eid":7,"profiles":7,"operations":[7,{"phases":7}],"modem":[],"data":7}',
-           b'{"profiles":[7,null,{"iccid":null,"warnings":{}}],"samples":[1,{"at":5,"data":{"addresses":[1]}}]}',
-           b'{"id":"x","state":"failed","error":7,"phases":[{"ms":1e300},{"ms":"x"}],"obstacles":[7]}']  # fmt: skip
-    for body in odd:
-        path = tmp_path / f"s{odd.index(body)}"
-        with serving(path, lambda c, head, body=body: answer(c, body)) as server:
-            for args in READS:
-                done = ctl(server.path, *args[0][:1], *([ALPHA] if args[0][0] == "plan" else []), "--timeout", "20")
-                check(done, OK)
+    """Whatever type a field has that nothing hangs on, it is shown or left out."""
+    ours = {"eid": "x", "agent": {}, "at": "x", "holder": "x", "id": "x", "would": "x"}
+    odd = [{"profiles": [], "operations": [], "samples": []},
+           {"profiles": [{}], "operations": [{"phases": 7}], "samples": [{}], "modem": [], "data": 7},
+           {"profiles": [{"iccid": None, "warnings": {}}], "operations": [{"id": 7, "error": []}],
+            "samples": [{"at": 5, "data": {"addresses": [1]}}], "obstacles": [7], "error": 7, "state": "failed",
+            "phases": [{"ms": 1e300}, {"ms": "x"}, 7]}]  # fmt: skip
+    body = [b""]
+    with serving(tmp_path / "s", lambda c, head: answer(c, body[0])) as server:
+        for more in odd:
+            body[0] = json.dumps({**ours, **more}).encode()
+            for args in ASKING:
+                if args[0] in ("unlock", "enable") or args[1:] == ["spare"]:
+                    continue
+                check(ctl(server.path, *args, "--timeout", "20"), OK)
             assert ctl(server.path, "enable", ALPHA, "--wait", "--timeout", "1").returncode in (FAILED, TIMED_OUT)
+            check(ctl(server.path, "plan", "spare", "--timeout", "20"), USAGE)
+        for body[0] in NOBODYS:
             assert ctl(server.path, "doctor", "--timeout", "20").returncode in (OK, FAILED)
 
 
@@ -834,6 +866,8 @@ AT+CPIN="4711"
 +CRSM: 144,0,"{swapped(BETA)}"
 \0password=x,{SECRET} Bearer {SECRET} 10.11.12.13 2001:db8::17
 Authorization: Basic {SECRET}
+8900-1039-4504-1014-1400-0000-0000-1580
+asked Jo.Doe@mail.example.org, +49 171 2345678: the PIN is 4711
 {{"token":["x","{SECRET}"]}} mqtts://user-9:p@{SECRET}@broker.example
 last line
 """
@@ -857,7 +891,10 @@ def test_bundle_names_nobody(lab, tmp_path):
     )
     agent.wait_ready()
     agent.enable(BETA)
-    agent.http("GET", "/v1/connectivity", {"Cache-Control": "no-cache"})
+    reading = agent.http("GET", "/v1/connectivity", {"Cache-Control": "no-cache"})[2]
+    hashed = reading["imsi_hash"]
+    told = "PIN 4711 of jo.doe@mail.example.org, +491712345678"
+    check(ctl(agent, "lock", "--holder", "me", "--ttl-s", "600", "--reason", told), OK)
     log = lab.folder / "agent.log"
     trace = (lab.folder / "at.trace").read_text() if (lab.folder / "at.trace").exists() else ""
     log.write_text(agent.stderr() + trace + RAW)
@@ -875,8 +912,9 @@ def test_bundle_names_nobody(lab, tmp_path):
     for name, text in files.items():
         for word in (ALPHA, BETA, GAMMA, EID, swapped(ALPHA), swapped(BETA)[:-2], "262011234567890", SECRET, "4711",
                      "user-7", "user-8", "user-9", "10.11.12.13", "10.22.0.2", "2001:db8::17", "010.011.012.013",
-                     "1234567890", "176148"):  # fmt: skip
+                     "1234567890", "176148", "8900-1039", hashed, "jo.doe", "2345678"):  # fmt: skip
             assert word.lower() not in text.lower(), f"{name} tells {word}"
+        text = re.sub(r"\bA00000[0-9A-Fa-f]{4,26}\b", "AID", text)
         assert not re.search(r"[0-9]{14,}", text), f"{name}: {re.search(r'.{20}[0-9]{14,}', text)}"
     assert files["agent.log"].endswith("\nlast line\n")
     # The same mask everywhere: rows can be matched.
@@ -888,7 +926,11 @@ def test_bundle_names_nobody(lab, tmp_path):
     assert json.loads(files["config.json"])["profiles"][beta]["apn"] == "iot.example"
     manifest = json.loads(files["manifest.json"])
     assert {row["file"] for row in manifest["files"] if "bytes" in row} == set(files) - {"manifest.json"}
-    assert "lock.json" in {row["file"] for row in manifest["files"] if "missing" in row}
+    assert json.loads(files["lock.json"])["reason"] == "PIN *** of <mail-1>, <phone-1>"
+    # What all cards of a kind share names none of them.
+    rows = agent.http("GET", "/v1/profiles")[2]["profiles"]
+    assert [row["aid"] for row in json.loads(files["profiles.json"])["profiles"]] == [row["aid"] for row in rows]
+    assert json.loads(files["info.json"])["card"].get("aid") == agent.http("GET", "/v1/info")[2]["card"].get("aid")
 
 
 def test_bundle_without_an_agent(lab, tmp_path):
@@ -906,6 +948,30 @@ def test_bundle_without_an_agent(lab, tmp_path):
     # No program to pack with: nothing is left behind.
     done = check(ctl(agent, "bundle", str(tmp_path / "x.tar.gz"), "--log", str(log), env={"PATH": "/nowhere"}), LOCAL)
     assert "tar" in done.stderr and not list(tmp_path.glob("x.tar.gz*"))
+
+
+def test_bundle_replaces_files_alone(tmp_path):
+    """A pipe, a device, a folder or a link that stands there already stays what it is."""
+    log = tmp_path / "log"
+    log.write_text("x\n")
+    (tmp_path / "file.tar.gz").write_text("old")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(tmp_path / "socket"))
+    links = {"to-device": "/dev/null", "to-pipe": tmp_path / "pipe", "to-file": log, "to-nothing": tmp_path / "none"}
+    for name, target in links.items():
+        (tmp_path / name).symlink_to(target)
+    before = {path.name: path.lstat() for path in tmp_path.iterdir()}
+    for name in ("folder", "pipe", "socket", *links):
+        done = check(ctl(tmp_path / "none", "bundle", str(tmp_path / name), "--log", str(log)), LOCAL)
+        assert str(tmp_path / name) in done.stderr and "regular file" in done.stderr and not done.stdout
+    after = {path.name: path.lstat() for path in tmp_path.iterdir()}
+    assert {n: (st.st_ino, st.st_mode) for n, st in after.items()} == {
+        n: (st.st_ino, st.st_mode) for n, st in before.items()
+    }
+    check(ctl(tmp_path / "none", "bundle", str(tmp_path / "file.tar.gz"), "--log", str(log)), OK)
+    assert in_archive(tmp_path / "file.tar.gz")["agent.log"] == "x\n"
 
 
 def missing(manifest, file):
