@@ -18,6 +18,7 @@ enum {
     SUBSCRIBER_MIN = 14,
     /* IPv6 in decimal, with its mask, as AT+CGPADDR writes it. */
     OCTETS_MAX = 32,
+    ADDRESS_MAX = 128,
     /* The first byte of 127.0.0.0/8. */
     LOOPBACK = 127,
 };
@@ -205,26 +206,29 @@ static bool is_address(const char *word)
     return octets.count == 8 || octets.count == 16 || octets.count == OCTETS_MAX;
 }
 
+/* Looks one further than what anybody takes: what is longer is nothing of ours. */
 static size_t span_of(const char *at, const char *more)
 {
     size_t n = 0;
 
-    while (at[n] && (isxdigit((unsigned char)at[n]) || strchr(more, at[n])))
+    while (at[n] && n <= ADDRESS_MAX && (isxdigit((unsigned char)at[n]) || strchr(more, at[n])))
         n++;
     return n;
 }
 
 /* How long the address at the front is; a port or a full stop behind it is none of it. */
-static size_t address_at(const char *at, char ret_word[REDACT_WORD_MAX * 2 + 1])
+static size_t address_at(const char *at, char ret_word[ADDRESS_MAX + 1])
 {
     static const char *const alphabets[] = { ":.", "." };
 
     for (size_t i = 0; i < ARRAY_LEN(alphabets); i++) {
         size_t n = span_of(at, alphabets[i]);
 
+        if (n > ADDRESS_MAX)
+            continue;
         while (n > 0 && (at[n - 1] == '.' || (at[n - 1] == ':' && n > 1 && at[n - 2] != ':')))
             n--;
-        if (n < 2 || n > REDACT_WORD_MAX * 2)
+        if (n < 2)
             continue;
         memcpy(ret_word, at, n);
         ret_word[n] = '\0';
@@ -314,7 +318,7 @@ static bool take_groups(struct redact *r, const char *at, bool behind_word, stru
 static bool take_name(struct redact *r, const char *text, const char *at, struct buffer *ret,
                       size_t *ret_len)
 {
-    char word[REDACT_WORD_MAX * 2 + 1];
+    char word[ADDRESS_MAX + 1];
     /* Behind "\n" as it stands in JSON, too. */
     bool begins = at == text ||
                   !(isalnum((unsigned char)at[-1]) || at[-1] == '.' || at[-1] == '_') ||

@@ -9,6 +9,9 @@
 
 const char redact_hidden[4] = "***";
 
+/* How far is looked at most for the end of a word, and of what goes over lines: a text may be all beginnings. */
+enum { WORD_MAX = 256, BLOCK_MAX = 1024 };
+
 static bool ends_line(char c)
 {
     return c == '\0' || c == '\n' || c == '\r';
@@ -84,12 +87,14 @@ static size_t rest_len(const char *at, bool in_string)
     return n;
 }
 
-/* [...] and {...} with all that is in them; over lines only where `lines`. Not closed: the rest of the line. */
+/* [...] and {...} with all that is in them; over lines only where `lines`. Not closed, or only far away: the rest
+ * of the line. */
 static size_t block_len(const char *at, bool in_string, bool lines)
 {
     size_t depth = 0;
 
-    for (size_t n = 0; at[n] && !ends_string(at + n, in_string) && (lines || !ends_line(at[n]));) {
+    for (size_t n = 0; at[n] && n < BLOCK_MAX && !ends_string(at + n, in_string) &&
+                       (lines || !ends_line(at[n]));) {
         size_t quote = quote_at(at + n);
 
         if (quote > 0) {
@@ -176,7 +181,8 @@ static bool put_hidden(const char *at, const struct around *around, struct buffe
 
 /* --- names --- */
 
-enum { NAME_MAX_LEN = 64 };
+/* As many digits are an identity, and would go through with the name. */
+enum { NAME_MAX_LEN = 64, DIGITS_MAX = 14 };
 
 /* What a name ends in whose value is secret, in small letters without '_' and '-'. */
 static const char *const secret_ends[] = { "password",  "passwd",     "passphrase", "passcode",
@@ -239,26 +245,28 @@ static size_t gap_at(const char *at)
     return n == begin ? 0 : n + strspn(at + n, " \t");
 }
 
-/* Behind "\n" as it stands in JSON one begins, too, and also at that letter: nobody knows which. */
+/* Behind "\n" as it stands in JSON one begins, too, and also at that letter: nobody knows which. And behind an
+ * identity, which is none of a name. */
 static bool begins_name(const char *text, const char *at)
 {
     if (!is_word_char(*at))
         return false;
-    return at == text || !is_word_char(at[-1]) || (at - text >= 2 && at[-2] == '\\');
+    return at == text || !is_word_char(at[-1]) || (at - text >= 2 && at[-2] == '\\') ||
+           (isdigit((unsigned char)at[-1]) && !isdigit((unsigned char)*at));
 }
 
 /* The length of a secret's name and what goes before its value. */
 static size_t name_at(const char *text, const char *at, struct around *ret)
 {
     struct name name;
-    size_t n = 0, gap;
+    size_t n = 0, digits = 0, gap;
 
     if (!begins_name(text, at))
         return 0;
-    while (is_word_char(at[n]))
-        n++;
+    for (; is_word_char(at[n]) && n < WORD_MAX; n++)
+        digits += isdigit((unsigned char)at[n]) != 0;
     gap = gap_at(at + n);
-    if (gap == 0)
+    if (gap == 0 || digits >= DIGITS_MAX)
         return 0;
     take_name(at, n, &name);
     ret->takes_line = ends_in(&name, header_ends, ARRAY_LEN(header_ends), false);

@@ -79,6 +79,7 @@ static const struct {
     { "other names", "secret_key=a apiToken=b private-key: c simPin=d clientSecret=e X-Api-Key: f dbpassword=g pin1=h",
       "secret_key=*** apiToken=*** private-key: *** simPin=*** clientSecret=*** X-Api-Key: *** dbpassword=*** pin1=***" },
     { "a name behind an escape", "\\npin=1234 \\token=x", "\\npin=*** \\token=***" },
+    { "an identity in a name", "8949001312170061988_password=x token8949001312170061988=y", "*1988_password=*** token*1988=y" },
     { "names of none", "bypass: a compass=b keys=c tokenizer=d key=e", "bypass: a compass=b keys=c tokenizer=d key=e" },
     { "a bearer", "Bearer abc.def x", "Bearer *** x" },
     { "any authorization", "Authorization: Basic dXNlcjpwdw==\nnext", "Authorization: ***\nnext" },
@@ -134,6 +135,28 @@ static void masks_without_end(void **state)
     buffer_done(&clean);
 }
 
+/* Nothing but beginnings: each is looked at for a bounded way, so that this ends soon. */
+static void ends_on_beginnings(void **state)
+{
+    static const char *const pieces[] = { "1a", "\"token\":[\n", "[[", "\\n", "1-", "//",
+                                          ":1", "pin=" };
+    enum { SIZE = 256 * 1024 };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+        static struct redact r;
+        static char text[SIZE + 1];
+        struct buffer clean = { .max = 4 * SIZE };
+
+        for (size_t at = 0; at < SIZE; at++)
+            text[at] = pieces[i][at % strlen(pieces[i])];
+        r = (struct redact){ 0 };
+        assert_true(redact_text(&r, text, &clean));
+        assert_true(clean.len > 0);
+        buffer_done(&clean);
+    }
+}
+
 static void says_when_it_is_full(void **state)
 {
     static struct redact r;
@@ -175,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_out),
         cmocka_unit_test(masks_without_end),
+        cmocka_unit_test(ends_on_beginnings),
         cmocka_unit_test(says_when_it_is_full),
         cmocka_unit_test(hides_in_the_configuration),
     };
