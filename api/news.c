@@ -110,19 +110,25 @@ static enum news_kind next_kind(const struct news *news)
 bool news_take(struct news *news, struct news_item *ret)
 {
     struct link *link = NULL;
+    enum news_kind kind;
 
-    *ret = (struct news_item){ .kind = NEWS_KINDS };
     pthread_mutex_lock(&news->lock);
-    ret->kind = next_kind(news);
-    if (ret->kind == NEWS_OPERATION)
+    kind = next_kind(news);
+    if (kind == NEWS_KINDS) {
+        /* As in nearly each round of the API's thread. */
+        pthread_mutex_unlock(&news->lock);
+        return false;
+    }
+    *ret = (struct news_item){ .kind = kind };
+    if (kind == NEWS_OPERATION)
         link = cut_first(news);
-    else if (ret->kind < NEWS_KINDS)
-        news->changed[ret->kind] = false;
-    if (ret->kind == NEWS_PROFILES)
+    else
+        news->changed[kind] = false;
+    if (kind == NEWS_PROFILES)
         (void)snprintf(ret->by, sizeof ret->by, "%s", news->by);
     pthread_mutex_unlock(&news->lock);
     if (link)
         ret->op = link->op;
     free(link);
-    return ret->kind < NEWS_KINDS;
+    return true;
 }

@@ -44,5 +44,5 @@ void news_post_operation(struct news *news, const struct operation *op);
 void news_post_profiles(struct news *news, const char *by);
 /* NEWS_CONNECTIVITY or NEWS_HEALTH. */
 void news_post(struct news *news, enum news_kind kind);
-/* The next; false: there is none. */
+/* The next; false: there is none, and *ret is as before. */
 bool news_take(struct news *news, struct news_item *ret);
