@@ -1,50 +1,28 @@
 #include "api/health.h"
 
 #include "agent/base/clock.h"
+#include "agent/base/json.h"
 #include "agent/operation/journal.h"
 #include "agent/operation/operations.h"
 #include "agent/state/broker.h"
+#include "agent/state/render.h"
 #include "agent/state/snapshot.h"
 #include "api/routes.h"
 #include "config/config.h"
-
-static bool add_text(cJSON *to, const char *name, const char *text)
-{
-    return cJSON_AddStringToObject(to, name, text) != NULL;
-}
-
-static bool add_bool(cJSON *to, const char *name, bool value)
-{
-    return cJSON_AddBoolToObject(to, name, value) != NULL;
-}
-
-static bool add_trouble(cJSON *to, enum error_code code, const char *detail)
-{
-    cJSON *trouble = cJSON_AddObjectToObject(to, "trouble");
-
-    return trouble && add_text(trouble, "code", error_code_name(code)) &&
-           add_text(trouble, "detail", detail);
-}
-
-static bool add_since(cJSON *to, int64_t at_ms, int64_t at_utc_ms)
-{
-    char text[CLOCK_TEXT_LEN + 1];
-
-    clock_to_text(clock_utc_of(at_ms, at_utc_ms), text);
-    return add_text(to, "since", text);
-}
 
 static bool add_broker(cJSON *to, const struct routes *routes)
 {
     const struct broker_facts facts = broker_facts(routes->broker);
     cJSON *broker = cJSON_AddObjectToObject(to, "broker");
 
-    return broker && add_bool(broker, "configured", routes->config->mqtt.uri != NULL) &&
-           add_bool(broker, "online", facts.online) &&
-           (!facts.online || add_since(broker, facts.accepted_at_ms, facts.accepted_utc_ms)) &&
+    return broker && json_add_bool(broker, "configured", routes->config->mqtt.uri != NULL) &&
+           json_add_bool(broker, "online", facts.online) &&
+           (!facts.online ||
+            json_add_time(broker, "since",
+                          clock_utc_of(facts.accepted_at_ms, facts.accepted_utc_ms))) &&
            (facts.online || !facts.trouble[0] ||
-            add_trouble(broker, facts.trouble_is_refusal ? ERROR_FORBIDDEN : ERROR_UNREACHABLE,
-                        facts.trouble));
+            render_trouble(broker, facts.trouble_is_refusal ? ERROR_FORBIDDEN : ERROR_UNREACHABLE,
+                           facts.trouble));
 }
 
 static bool add_storage(cJSON *to, struct journal *journal)
@@ -52,8 +30,8 @@ static bool add_storage(cJSON *to, struct journal *journal)
     const struct error e = journal_check(journal);
     cJSON *storage = cJSON_AddObjectToObject(to, "storage");
 
-    return storage && add_bool(storage, "ok", !e.code) &&
-           (!e.code || add_text(storage, "detail", e.message));
+    return storage && json_add_bool(storage, "ok", !e.code) &&
+           (!e.code || json_add_text(storage, "detail", e.message));
 }
 
 struct error health_trouble(const struct snapshot *now)
@@ -81,7 +59,7 @@ static bool add_lock(cJSON *to, struct operations *operations)
 bool health_add_parts(cJSON *to, const struct routes *routes, const struct snapshot *now)
 {
     return add_broker(to, routes) && add_storage(to, routes->journal) &&
-           add_bool(to, "stranded", now->stranded) && add_lock(to, routes->operations);
+           json_add_bool(to, "stranded", now->stranded) && add_lock(to, routes->operations);
 }
 
 cJSON *health_to_json(const struct routes *routes, const struct snapshot *now)
@@ -89,8 +67,8 @@ cJSON *health_to_json(const struct routes *routes, const struct snapshot *now)
     const struct error trouble = health_trouble(now);
     cJSON *json = cJSON_CreateObject();
 
-    if (json && add_bool(json, "ready", !trouble.code) &&
-        (!trouble.code || add_trouble(json, trouble.code, trouble.message)) &&
+    if (json && json_add_bool(json, "ready", !trouble.code) &&
+        (!trouble.code || render_trouble(json, trouble.code, trouble.message)) &&
         health_add_parts(json, routes, now))
         return json;
     cJSON_Delete(json);

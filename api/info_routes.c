@@ -1,6 +1,7 @@
 #include "api/info_routes.h"
 
 #include "agent/base/clock.h"
+#include "agent/base/json.h"
 #include "agent/base/macros.h"
 #include "agent/state/render.h"
 #include "agent/state/snapshot.h"
@@ -8,24 +9,12 @@
 #include "api/routes.h"
 #include "config/config.h"
 
-static bool add_text(cJSON *to, const char *name, const char *text)
-{
-    return cJSON_AddStringToObject(to, name, text) != NULL;
-}
-
-static bool add_moment(cJSON *to, const char *name, int64_t utc_ms)
-{
-    char text[CLOCK_TEXT_LEN + 1];
-
-    clock_to_text(utc_ms, text);
-    return add_text(to, name, text);
-}
-
 static bool add_process(cJSON *to, const struct routes *routes)
 {
     int64_t uptime_s = (clock_now_ms() - routes->started_ms) / 1000;
 
-    return add_moment(to, "started_at", clock_utc_of(routes->started_ms, routes->started_utc_ms)) &&
+    return json_add_time(to, "started_at",
+                         clock_utc_of(routes->started_ms, routes->started_utc_ms)) &&
            cJSON_AddNumberToObject(to, "uptime_s", (double)uptime_s) != NULL &&
            cJSON_AddBoolToObject(to, "clock_set", clock_is_set()) != NULL;
 }
@@ -34,8 +23,8 @@ static bool add_process(cJSON *to, const struct routes *routes)
 static bool add_since(cJSON *to, const struct snapshot *now)
 {
     return !now->enabled_since_utc_ms ||
-           (add_moment(to, "enabled_since", now->enabled_since_utc_ms) &&
-            add_text(to, "enabled_by", now->enabled_by));
+           (json_add_time(to, "enabled_since", now->enabled_since_utc_ms) &&
+            json_add_text(to, "enabled_by", now->enabled_by));
 }
 
 static bool add_abilities(cJSON *to)
@@ -60,7 +49,7 @@ void info_routes_get(const struct routes *routes, const struct snapshot *now, st
     if (json && !(add_process(cJSON_GetObjectItemCaseSensitive(json, "agent"), routes) &&
                   add_since(cJSON_GetObjectItemCaseSensitive(json, "card"), now) &&
                   health_add_parts(json, routes, now) &&
-                  add_text(json, "role", role_name(call->role)) && add_abilities(json))) {
+                  json_add_text(json, "role", role_name(call->role)) && add_abilities(json))) {
         cJSON_Delete(json);
         json = NULL;
     }

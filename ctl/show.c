@@ -138,6 +138,19 @@ static void add_broker(struct text_table *t, const cJSON *broker)
     add_trouble(t, "  trouble", broker);
 }
 
+/* Of a number that counts `unit_ms`. */
+static void add_duration(struct text_table *t, const char *name, const cJSON *at, const char *path,
+                         double unit_ms)
+{
+    char text[TEXT_DURATION_MAX + 1];
+    double number;
+
+    if (!field_number(at, path, &number))
+        return;
+    text_duration(number * unit_ms, text);
+    add_fact(t, TEXT_PLAIN, name, "%s", text);
+}
+
 enum outcome show_info(struct context *ctl, const cJSON *info)
 {
     static const char *const agent[][2] = {
@@ -151,12 +164,7 @@ enum outcome show_info(struct context *ctl, const cJSON *info)
 
     text_table_init(&t, 2, NULL);
     add_facts(&t, info, agent, ARRAY_LEN(agent));
-    if (field_number(info, "agent.uptime_s", &number)) {
-        char uptime[TEXT_DURATION_MAX + 1];
-
-        text_duration(number * 1000, uptime);
-        add_fact(&t, TEXT_PLAIN, "up for", "%s", uptime);
-    }
+    add_duration(&t, "up for", info, "agent.uptime_s", 1000);
     if (field_is_false(info, "agent.clock_set"))
         add_fact(&t, TEXT_YELLOW, "clock", "not set");
     add_modem(&t, info);
@@ -366,7 +374,6 @@ enum outcome show_operation(struct context *ctl, const cJSON *op)
     const char *state = field_shown(op, "state");
     const char *phase = field_text(op, "phase");
     struct text_table t;
-    double ms;
 
     text_table_init(&t, 2, NULL);
     add_facts(&t, op, head, ARRAY_LEN(head));
@@ -378,12 +385,7 @@ enum outcome show_operation(struct context *ctl, const cJSON *op)
     add_fact(&t, colour_of(state), "state", "%s%s%s", state, phase ? ", " : "", phase ? phase : "");
     add_phases(&t, op);
     add_facts(&t, op, result, ARRAY_LEN(result));
-    if (field_number(op, "result.blackout_ms", &ms)) {
-        char took[TEXT_DURATION_MAX + 1];
-
-        text_duration(ms, took);
-        add_fact(&t, TEXT_PLAIN, "no network for", "%s", took);
-    }
+    add_duration(&t, "no network for", op, "result.blackout_ms", 1);
     if (print_table(ctl, &t) != OUTCOME_OK)
         return OUTCOME_LOCAL;
     if (cJSON_IsObject(field_find(op, "error")))
@@ -439,18 +441,12 @@ enum outcome show_plan(struct context *ctl, const cJSON *plan)
     };
     char text[SHOW_LINE_MAX + 1];
     struct text_table t;
-    double s;
 
     text_table_init(&t, 2, NULL);
     add_facts(&t, plan, rows, ARRAY_LEN(rows));
     rollback_text(plan, text, sizeof text);
     add_fact(&t, TEXT_PLAIN, "way back", "%s", text);
-    if (field_number(plan, "at_most_s", &s)) {
-        char most[TEXT_DURATION_MAX + 1];
-
-        text_duration(s * 1000, most);
-        add_fact(&t, TEXT_PLAIN, "at most", "%s", most);
-    }
+    add_duration(&t, "at most", plan, "at_most_s", 1000);
     add_history(&t, plan);
     if (print_table(ctl, &t) != OUTCOME_OK)
         return OUTCOME_LOCAL;
@@ -464,16 +460,10 @@ enum outcome show_lock(struct context *ctl, const cJSON *lock)
                                            { "reason", "reason" },
                                            { "until", "until" } };
     struct text_table t;
-    double s;
 
     text_table_init(&t, 2, NULL);
     add_facts(&t, lock, rows, ARRAY_LEN(rows));
-    if (field_number(lock, "ttl_s", &s)) {
-        char left[TEXT_DURATION_MAX + 1];
-
-        text_duration(s * 1000, left);
-        add_fact(&t, TEXT_PLAIN, "left", "%s", left);
-    }
+    add_duration(&t, "left", lock, "ttl_s", 1000);
     return print_table(ctl, &t);
 }
 

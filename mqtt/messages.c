@@ -1,36 +1,19 @@
 #include "mqtt/messages.h"
 
 #include "agent/base/clock.h"
+#include "agent/base/json.h"
 #include "agent/base/macros.h"
 
 /* --- each add_ returns false when memory is out; all of them are asked with && --- */
-
-static bool add_text(cJSON *to, const char *name, const char *text)
-{
-    return cJSON_AddStringToObject(to, name, text) != NULL;
-}
 
 static bool add_number(cJSON *to, const char *name, int64_t value)
 {
     return cJSON_AddNumberToObject(to, name, (double)value) != NULL;
 }
 
-static bool add_bool(cJSON *to, const char *name, bool value)
-{
-    return cJSON_AddBoolToObject(to, name, value) != NULL;
-}
-
-static bool add_stamp(cJSON *to, const char *name, int64_t utc_ms)
-{
-    char text[CLOCK_TEXT_LEN + 1];
-
-    clock_to_text(utc_ms, text);
-    return add_text(to, name, text);
-}
-
 static bool add_clock(cJSON *to, bool is_set)
 {
-    return is_set || add_bool(to, "clock_set", false);
+    return is_set || json_add_bool(to, "clock_set", false);
 }
 
 /* Takes `item`; NULL is the memory that was out when it was made. */
@@ -55,24 +38,25 @@ char *messages_online(const struct messages_health *health)
 {
     cJSON *json = cJSON_CreateObject();
 
-    return print(json, json && add_bool(json, "online", true) &&
-                           add_number(json, "session", health->session) &&
-                           add_text(json, "agent", LPM_VERSION) &&
-                           add_stamp(json, "since", health->since_utc_ms) &&
-                           add_clock(json, health->clock_is_set) &&
-                           (health->switching_until_utc_ms == 0 ||
-                            add_stamp(json, "switching_until", health->switching_until_utc_ms)));
+    return print(json,
+                 json && json_add_bool(json, "online", true) &&
+                     add_number(json, "session", health->session) &&
+                     json_add_text(json, "agent", LPM_VERSION) &&
+                     json_add_time(json, "since", health->since_utc_ms) &&
+                     add_clock(json, health->clock_is_set) &&
+                     (health->switching_until_utc_ms == 0 ||
+                      json_add_time(json, "switching_until", health->switching_until_utc_ms)));
 }
 
 char *messages_offline(int64_t session, const char *reason, int64_t at_utc_ms, bool clock_is_set)
 {
     cJSON *json = cJSON_CreateObject();
 
-    return print(json, json && add_bool(json, "online", false) &&
+    return print(json, json && json_add_bool(json, "online", false) &&
                            add_number(json, "session", session) &&
-                           add_text(json, "reason", reason) &&
-                           (at_utc_ms == 0 ||
-                            (add_stamp(json, "at", at_utc_ms) && add_clock(json, clock_is_set))));
+                           json_add_text(json, "reason", reason) &&
+                           (at_utc_ms == 0 || (json_add_time(json, "at", at_utc_ms) &&
+                                               add_clock(json, clock_is_set))));
 }
 
 /* --- info --- */
@@ -119,7 +103,7 @@ char *messages_info(const struct snapshot *snapshot, const char *device_id, unsi
 {
     cJSON *json = render_info(snapshot, device_id);
 
-    return print(json, json && add_commands(json, commands) && add_bool(json, "force", force));
+    return print(json, json && add_commands(json, commands) && json_add_bool(json, "force", force));
 }
 
 /* --- the twin --- */
@@ -131,16 +115,16 @@ static bool add_enabled(cJSON *to, const struct snapshot *s)
 
     if (!enabled)
         return true;
-    if (enabled->has_iccid && !add_text(to, "enabled", enabled->iccid.text))
+    if (enabled->has_iccid && !json_add_text(to, "enabled", enabled->iccid.text))
         return false;
     if (!enabled->has_iccid) {
         aid_to_text(&enabled->aid, aid);
-        if (!add_text(to, "enabled", aid))
+        if (!json_add_text(to, "enabled", aid))
             return false;
     }
     return (s->enabled_since_utc_ms == 0 ||
-            add_stamp(to, "enabled_since", s->enabled_since_utc_ms)) &&
-           (!s->enabled_by[0] || add_text(to, "enabled_by", s->enabled_by));
+            json_add_time(to, "enabled_since", s->enabled_since_utc_ms)) &&
+           (!s->enabled_by[0] || json_add_text(to, "enabled_by", s->enabled_by));
 }
 
 char *messages_esim(const struct snapshot *snapshot, render_find find, void *ctx)
@@ -189,7 +173,7 @@ char *messages_switch(const struct operation *op)
 {
     cJSON *json = operation_to_json(op);
 
-    return print(json, json && add_stamp(json, "at", op->ended_utc_ms));
+    return print(json, json && json_add_time(json, "at", op->ended_utc_ms));
 }
 
 /* --- answers --- */
@@ -211,7 +195,7 @@ static cJSON *result_of(enum config_command command, const struct snapshot *s, r
         break;
     default: /* get-steering: there is none yet */
         json = cJSON_CreateObject();
-        if (json && add_text(json, "mode", "off"))
+        if (json && json_add_text(json, "mode", "off"))
             return json;
         break;
     }
@@ -222,9 +206,9 @@ static cJSON *result_of(enum config_command command, const struct snapshot *s, r
 char *messages_answer(enum config_command command, const char *id, cJSON *result)
 {
     cJSON *json = cJSON_CreateObject();
-    bool whole = json && add_text(json, "id", id) &&
-                 add_text(json, "kind", config_command_name(command)) &&
-                 add_text(json, "state", "succeeded");
+    bool whole = json && json_add_text(json, "id", id) &&
+                 json_add_text(json, "kind", config_command_name(command)) &&
+                 json_add_text(json, "state", "succeeded");
 
     if (!whole)
         cJSON_Delete(result);
@@ -242,8 +226,8 @@ char *messages_error(const char *kind, const char *id, const char *state,
 {
     cJSON *json = cJSON_CreateObject();
 
-    return print(json, json && add_text(json, "id", id) && add_text(json, "kind", kind) &&
-                           add_text(json, "state", state) &&
+    return print(json, json && json_add_text(json, "id", id) && json_add_text(json, "kind", kind) &&
+                           json_add_text(json, "state", state) &&
                            add_item(json, "error", problem_to_json(problem)));
 }
 
@@ -258,12 +242,12 @@ char *messages_event(const struct messages_event *event)
 {
     cJSON *json = cJSON_CreateObject();
 
-    return print(json, json && add_text(json, "id", event->id) &&
-                           add_stamp(json, "at", event->at_utc_ms) &&
+    return print(json, json && json_add_text(json, "id", event->id) &&
+                           json_add_time(json, "at", event->at_utc_ms) &&
                            add_clock(json, event->clock_is_set) &&
-                           (!event->by || add_text(json, "by", event->by)) &&
-                           (!event->state || add_text(json, "state", event->state)) &&
-                           (!event->what || add_text(json, "what", event->what)) &&
-                           (!event->detail || add_text(json, "detail", event->detail)) &&
+                           (!event->by || json_add_text(json, "by", event->by)) &&
+                           (!event->state || json_add_text(json, "state", event->state)) &&
+                           (!event->what || json_add_text(json, "what", event->what)) &&
+                           (!event->detail || json_add_text(json, "detail", event->detail)) &&
                            add_event_error(json, event->error));
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/utf8.h"
 
 /* cJSON reads a number through a buffer of 64 bytes and forgets what is behind. */
@@ -543,4 +544,22 @@ struct error json_get_text(const cJSON *object, const char *name, size_t max, co
                            max);
     *ret = item->valuestring;
     return ERROR_OK;
+}
+
+bool json_add_text(cJSON *to, const char *name, const char *text)
+{
+    return cJSON_AddStringToObject(to, name, text) != NULL;
+}
+
+bool json_add_bool(cJSON *to, const char *name, bool value)
+{
+    return cJSON_AddBoolToObject(to, name, value) != NULL;
+}
+
+bool json_add_time(cJSON *to, const char *name, int64_t utc_ms)
+{
+    char text[CLOCK_TEXT_LEN + 1];
+
+    clock_to_text(utc_ms, text);
+    return json_add_text(to, name, text);
 }

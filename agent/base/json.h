@@ -35,3 +35,9 @@ MUST_CHECK struct error json_get_int(const cJSON *object, const char *name, int6
 /* Text of at most `max` bytes without control characters; borrowed from the tree. */
 MUST_CHECK struct error json_get_text(const cJSON *object, const char *name, size_t max,
                                       const char **ret);
+
+/* Adds one field to an object. False: no memory. */
+bool json_add_text(cJSON *to, const char *name, const char *text);
+bool json_add_bool(cJSON *to, const char *name, bool value);
+/* RFC 3339 in UTC, as clock_to_text(). */
+bool json_add_time(cJSON *to, const char *name, int64_t utc_ms);

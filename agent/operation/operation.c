@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/json.h"
 
 static const char *const state_names[] = {
     [OPERATION_NONE] = "none",         [OPERATION_ACCEPTED] = "accepted",
@@ -70,20 +71,10 @@ const char *verified_name(enum verified verified)
 
 /* --- JSON: each add_ returns false when memory is out --- */
 
-static bool add_text(cJSON *to, const char *name, const char *text)
-{
-    return cJSON_AddStringToObject(to, name, text) != NULL;
-}
-
 /* A number of at most 2^53, as all of ours are. */
 static bool add_number(cJSON *to, const char *name, int64_t value)
 {
     return cJSON_AddNumberToObject(to, name, (double)value) != NULL;
-}
-
-static bool add_bool(cJSON *to, const char *name, bool value)
-{
-    return cJSON_AddBoolToObject(to, name, value) != NULL;
 }
 
 static bool add_null(cJSON *to, const char *name)
@@ -94,21 +85,16 @@ static bool add_null(cJSON *to, const char *name)
 /* null for a moment that has not come. */
 static bool add_stamp(cJSON *to, const char *name, int64_t utc_ms)
 {
-    char text[CLOCK_TEXT_LEN + 1];
-
-    if (utc_ms == 0)
-        return add_null(to, name);
-    clock_to_text(utc_ms, text);
-    return add_text(to, name, text);
+    return utc_ms == 0 ? add_null(to, name) : json_add_time(to, name, utc_ms);
 }
 
 static bool add_source(cJSON *to, const struct operation_request *request)
 {
     cJSON *source = cJSON_AddObjectToObject(to, "source");
 
-    return source && add_text(source, "channel", operation_channel_name(request->channel)) &&
-           (!request->requester[0] || add_text(source, "requester", request->requester)) &&
-           (!request->request[0] || add_text(source, "request", request->request));
+    return source && json_add_text(source, "channel", operation_channel_name(request->channel)) &&
+           (!request->requester[0] || json_add_text(source, "requester", request->requester)) &&
+           (!request->request[0] || json_add_text(source, "request", request->request));
 }
 
 static bool add_target(cJSON *to, const struct profile_ref *target)
@@ -116,9 +102,9 @@ static bool add_target(cJSON *to, const struct profile_ref *target)
     char aid[AID_TEXT_MAX + 1];
 
     if (!target->by_aid)
-        return add_text(to, "iccid", target->iccid.text);
+        return json_add_text(to, "iccid", target->iccid.text);
     aid_to_text(&target->aid, aid);
-    return add_text(to, "aid", aid);
+    return json_add_text(to, "aid", aid);
 }
 
 static bool add_args(cJSON *to, const struct operation_request *request)
@@ -128,8 +114,8 @@ static bool add_args(cJSON *to, const struct operation_request *request)
     return args && add_target(args, &request->target) &&
            (request->ttl_s <= 0 || add_number(args, "ttl_s", request->ttl_s)) &&
            (!request->has_expect_enabled ||
-            add_text(args, "expect_enabled", request->expect_enabled.text)) &&
-           (!request->force || add_bool(args, "force", true)) &&
+            json_add_text(args, "expect_enabled", request->expect_enabled.text)) &&
+           (!request->force || json_add_bool(args, "force", true)) &&
            (!request->confirm_s || add_number(args, "confirm_s", request->confirm_s));
 }
 
@@ -147,7 +133,7 @@ static bool add_phases(cJSON *to, const struct operation *op)
         row = cJSON_CreateObject();
         if (!row || !cJSON_AddItemToArray(phases, row))
             return false;
-        if (!add_text(row, "phase", phase_name(op->phases[i].phase)) ||
+        if (!json_add_text(row, "phase", phase_name(op->phases[i].phase)) ||
             !add_number(row, "ms", op->phases[i].ms))
             return false;
     }
@@ -156,7 +142,7 @@ static bool add_phases(cJSON *to, const struct operation *op)
 
 static bool add_iccid(cJSON *to, const char *name, bool known, const struct iccid *iccid)
 {
-    return known ? add_text(to, name, iccid->text) : add_null(to, name);
+    return known ? json_add_text(to, name, iccid->text) : add_null(to, name);
 }
 
 static bool add_result(cJSON *to, const struct operation *op)
@@ -166,7 +152,7 @@ static bool add_result(cJSON *to, const struct operation *op)
     if (!op->has_result)
         return add_null(to, "result");
     result = cJSON_AddObjectToObject(to, "result");
-    return result && add_bool(result, "changed", op->changed) &&
+    return result && json_add_bool(result, "changed", op->changed) &&
            add_iccid(result, "from", op->has_from, &op->from) &&
            add_iccid(result, "to", op->has_target && op->target.has_iccid, &op->target.iccid) &&
            add_iccid(result, "now", op->has_now, &op->now) &&
@@ -174,7 +160,7 @@ static bool add_result(cJSON *to, const struct operation *op)
                                 : add_number(result, "blackout_ms", op->blackout_ms)) &&
            (op->verified == VERIFIED_NOTHING
                 ? add_null(result, "verified")
-                : add_text(result, "verified", verified_name(op->verified)));
+                : json_add_text(result, "verified", verified_name(op->verified)));
 }
 
 cJSON *problem_to_json(const struct problem *problem)
@@ -187,16 +173,17 @@ cJSON *problem_to_json(const struct problem *problem)
     error_final_text(e, final);
     if (e->domain == ERROR_IN_CARD && e->detail > 0)
         (void)snprintf(sw, sizeof sw, "%04X", (unsigned)e->detail & 0xFFFF);
-    if (json && add_text(json, "code", error_code_name(e->code)) &&
-        add_text(json, "detail", e->message) &&
-        (!e->field[0] || add_text(json, "field", e->field)) &&
-        (!final[0] || add_text(json, "at", final)) && (!sw[0] || add_text(json, "sw", sw)) &&
+    if (json && json_add_text(json, "code", error_code_name(e->code)) &&
+        json_add_text(json, "detail", e->message) &&
+        (!e->field[0] || json_add_text(json, "field", e->field)) &&
+        (!final[0] || json_add_text(json, "at", final)) &&
+        (!sw[0] || json_add_text(json, "sw", sw)) &&
         (!problem->retry_after_s || add_number(json, "retry_after_s", problem->retry_after_s)) &&
-        (!problem->operation[0] || add_text(json, "operation", problem->operation)) &&
-        (!problem->holder[0] || add_text(json, "holder", problem->holder)) &&
+        (!problem->operation[0] || json_add_text(json, "operation", problem->operation)) &&
+        (!problem->holder[0] || json_add_text(json, "holder", problem->holder)) &&
         (!problem->until_utc_ms || add_stamp(json, "until", problem->until_utc_ms)) &&
         (e->code != ERROR_STRANDED || !problem->cause ||
-         add_text(json, "cause", error_code_name(problem->cause))))
+         json_add_text(json, "cause", error_code_name(problem->cause))))
         return json;
     cJSON_Delete(json);
     return NULL;
@@ -220,18 +207,19 @@ cJSON *operation_to_json(const struct operation *op)
     const struct operation_request *request = &op->request;
     cJSON *json = cJSON_CreateObject();
 
-    if (json && add_text(json, "id", op->id) && add_text(json, "kind", "enable-profile") &&
-        add_text(json, "state", operation_state_name(op->state)) &&
+    if (json && json_add_text(json, "id", op->id) &&
+        json_add_text(json, "kind", "enable-profile") &&
+        json_add_text(json, "state", operation_state_name(op->state)) &&
         (op->phase == PHASE_NONE ? add_null(json, "phase")
-                                 : add_text(json, "phase", phase_name(op->phase))) &&
+                                 : json_add_text(json, "phase", phase_name(op->phase))) &&
         (op->rev == 0 || add_number(json, "rev", op->rev)) && add_source(json, request) &&
         add_args(json, request) &&
-        (!request->reason[0] || add_text(json, "reason", request->reason)) &&
+        (!request->reason[0] || json_add_text(json, "reason", request->reason)) &&
         add_stamp(json, "created_at", op->created_utc_ms) &&
         add_stamp(json, "started_at", op->started_utc_ms) &&
         add_stamp(json, "ends_by", op->ends_by_utc_ms) &&
         add_stamp(json, "ended_at", op->ended_utc_ms) &&
-        (op->clock_was_set || add_bool(json, "clock_set", false)) && add_phases(json, op) &&
+        (op->clock_was_set || json_add_bool(json, "clock_set", false)) && add_phases(json, op) &&
         add_result(json, op) && add_error(json, &op->problem))
         return json;
     cJSON_Delete(json);

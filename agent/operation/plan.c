@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/json.h"
 
 /* --- the plan --- */
 
@@ -104,25 +105,15 @@ void plan_make(const struct plan_facts *facts, struct plan *ret)
 
 /* --- JSON: each add_ returns false when memory is out --- */
 
-static bool add_text(cJSON *to, const char *name, const char *text)
-{
-    return cJSON_AddStringToObject(to, name, text) != NULL;
-}
-
 /* "" and NULL: not known. */
 static bool add_known(cJSON *to, const char *name, const char *text)
 {
-    return !text || !text[0] || add_text(to, name, text);
+    return !text || !text[0] || json_add_text(to, name, text);
 }
 
 static bool add_number(cJSON *to, const char *name, int64_t value)
 {
     return cJSON_AddNumberToObject(to, name, (double)value) != NULL;
-}
-
-static bool add_bool(cJSON *to, const char *name, bool value)
-{
-    return cJSON_AddBoolToObject(to, name, value) != NULL;
 }
 
 /* Each takes `item`. */
@@ -188,8 +179,8 @@ static bool add_obstacles(cJSON *to, const struct plan *plan)
 
         if (!add_element(rows, row))
             return false;
-        if ((obstacle->forcible && !add_bool(row, "forcible", true)) ||
-            (obstacle->waits && !add_bool(row, "waits", true)))
+        if ((obstacle->forcible && !json_add_bool(row, "forcible", true)) ||
+            (obstacle->waits && !json_add_bool(row, "waits", true)))
             return false;
     }
     return rows != NULL;
@@ -202,7 +193,7 @@ static bool add_rollback(cJSON *to, const struct plan *plan)
     if (plan->outcome == PLAN_DONE)
         return true;
     rollback = cJSON_AddObjectToObject(to, "rollback");
-    if (!rollback || !add_bool(rollback, "enabled", plan->rolls_back))
+    if (!rollback || !json_add_bool(rollback, "enabled", plan->rolls_back))
         return false;
     refs = cJSON_AddArrayToObject(rollback, "to");
     for (size_t i = 0; refs && i < plan->leg_count; i++)
@@ -213,15 +204,13 @@ static bool add_rollback(cJSON *to, const struct plan *plan)
 
 static bool add_history(cJSON *to, const struct history *h)
 {
-    char at[CLOCK_TEXT_LEN + 1];
     cJSON *history = cJSON_AddObjectToObject(to, "history");
 
-    clock_to_text(h->proven_utc_ms, at);
     return history && add_number(history, "count", (int64_t)h->count) &&
            add_number(history, "failed", (int64_t)h->failed) &&
-           (!h->has_proven ||
-            (add_number(history, "median_ms", h->median_ms) &&
-             add_number(history, "p95_ms", h->p95_ms) && add_text(history, "proven_at", at))) &&
+           (!h->has_proven || (add_number(history, "median_ms", h->median_ms) &&
+                               add_number(history, "p95_ms", h->p95_ms) &&
+                               json_add_time(history, "proven_at", h->proven_utc_ms))) &&
            add_known(history, "last_error", error_code_name(h->last_error));
 }
 
@@ -231,9 +220,9 @@ cJSON *plan_to_json(const struct plan *plan)
     cJSON *json = cJSON_CreateObject();
 
     if (json && add_ids(json, plan->target) && add_known(json, "label", plan->label) &&
-        add_bool(json, "changes", changes) && add_ref(json, "from", plan->from) &&
-        add_text(json, "would", outcome_name(plan->outcome)) && add_obstacles(json, plan) &&
-        add_rollback(json, plan) && (!changes || add_text(json, "verify", plan->verify)) &&
+        json_add_bool(json, "changes", changes) && add_ref(json, "from", plan->from) &&
+        json_add_text(json, "would", outcome_name(plan->outcome)) && add_obstacles(json, plan) &&
+        add_rollback(json, plan) && (!changes || json_add_text(json, "verify", plan->verify)) &&
         (!changes || add_number(json, "at_most_s", (plan->at_most_ms + 999) / 1000)) &&
         add_history(json, &plan->history))
         return json;

@@ -1,23 +1,14 @@
 #include "agent/state/render.h"
 
 #include "agent/base/clock.h"
+#include "agent/base/json.h"
 
 /* Each add_ returns false when memory is out. */
-
-static bool add_text(cJSON *to, const char *name, const char *text)
-{
-    return cJSON_AddStringToObject(to, name, text) != NULL;
-}
 
 /* "" and NULL: not known. */
 static bool add_known(cJSON *to, const char *name, const char *text)
 {
-    return !text || !text[0] || add_text(to, name, text);
-}
-
-static bool add_bool(cJSON *to, const char *name, bool value)
-{
-    return cJSON_AddBoolToObject(to, name, value) != NULL;
+    return !text || !text[0] || json_add_text(to, name, text);
 }
 
 static bool add_element(cJSON *array, cJSON *item)
@@ -42,9 +33,9 @@ cJSON *render_eid(const struct eid *eid)
     cJSON *json = cJSON_CreateObject();
 
     eid_profile_code(eid, code);
-    return all_or_nothing(json, json && add_text(json, "eid", eid->text) &&
-                                    add_bool(json, "valid", eid_is_valid(eid)) &&
-                                    add_text(json, "profile_code", code));
+    return all_or_nothing(json, json && json_add_text(json, "eid", eid->text) &&
+                                    json_add_bool(json, "valid", eid_is_valid(eid)) &&
+                                    json_add_text(json, "profile_code", code));
 }
 
 static bool add_ids(cJSON *to, const struct profile *profile)
@@ -74,7 +65,8 @@ static bool add_facts(cJSON *to, const struct render_facts *facts)
     if (facts->proven_utc_ms)
         clock_to_text(facts->proven_utc_ms, at);
     return add_known(to, "proven_at", at) &&
-           (!facts->last_error || add_text(to, "last_error", error_code_name(facts->last_error)));
+           (!facts->last_error ||
+            json_add_text(to, "last_error", error_code_name(facts->last_error)));
 }
 
 cJSON *render_profile(const struct profile *profile, render_find find, void *ctx)
@@ -84,9 +76,9 @@ cJSON *render_profile(const struct profile *profile, render_find find, void *ctx
     cJSON *json = cJSON_CreateObject();
 
     return all_or_nothing(
-        json, json && add_ids(json, profile) && add_bool(json, "enabled", profile->enabled) &&
+        json, json && add_ids(json, profile) && json_add_bool(json, "enabled", profile->enabled) &&
                   (profile->fallback == FALLBACK_UNKNOWN ||
-                   add_bool(json, "fallback", profile->fallback == FALLBACK_YES)) &&
+                   json_add_bool(json, "fallback", profile->fallback == FALLBACK_YES)) &&
                   add_known(json, "label", facts.label) && add_known(json, "name", profile->name) &&
                   add_known(json, "provider", profile->provider) &&
                   add_known(json, "nickname", profile->nickname) && add_facts(json, &facts) &&
@@ -140,7 +132,7 @@ static bool add_data(cJSON *to, const struct connectivity *c)
     cJSON *data = cJSON_AddObjectToObject(to, "data");
     cJSON *addresses = NULL;
 
-    if (!data || (c->attached_known && !add_bool(data, "attached", c->attached)))
+    if (!data || (c->attached_known && !json_add_bool(data, "attached", c->attached)))
         return false;
     if (c->address_count == 0)
         return true;
@@ -153,25 +145,23 @@ static bool add_data(cJSON *to, const struct connectivity *c)
 
 cJSON *render_connectivity(const struct connectivity *c)
 {
-    char at[CLOCK_TEXT_LEN + 1];
     cJSON *json = cJSON_CreateObject();
 
-    clock_to_text(c->at_utc_ms, at);
     return all_or_nothing(
-        json, json && add_text(json, "at", at) &&
-                  (clock_was_set(c->at_utc_ms) || add_bool(json, "clock_set", false)) &&
+        json, json && json_add_time(json, "at", c->at_utc_ms) &&
+                  (clock_was_set(c->at_utc_ms) || json_add_bool(json, "clock_set", false)) &&
                   (c->registration == REGISTRATION_UNKNOWN ||
-                   add_text(json, "registration", registration_name(c->registration))) &&
+                   json_add_text(json, "registration", registration_name(c->registration))) &&
                   (c->registration != REGISTRATION_DENIED || c->reject_cause <= 0 ||
                    add_number(json, "reject_cause", c->reject_cause)) &&
                   (!connectivity_is_registered(c) ||
-                   add_bool(json, "roaming", c->registration == REGISTRATION_ROAMING)) &&
+                   json_add_bool(json, "roaming", c->registration == REGISTRATION_ROAMING)) &&
                   add_known(json, "operator", c->plmn) &&
                   (c->technology == TECHNOLOGY_UNKNOWN ||
-                   add_text(json, "technology", technology_name(c->technology))) &&
+                   json_add_text(json, "technology", technology_name(c->technology))) &&
                   add_signal(json, &c->signal) && add_data(json, c) &&
                   add_quality(json, &c->quality) &&
-                  (!c->has_iccid || add_text(json, "iccid", c->iccid.text)) &&
+                  (!c->has_iccid || json_add_text(json, "iccid", c->iccid.text)) &&
                   add_known(json, "imsi_hash", c->imsi_hash));
 }
 
@@ -179,30 +169,27 @@ static bool add_agent(cJSON *to, const char *device_id)
 {
     cJSON *agent = cJSON_AddObjectToObject(to, "agent");
 
-    return agent && add_text(agent, "version", LPM_VERSION) &&
+    return agent && json_add_text(agent, "version", LPM_VERSION) &&
            add_known(agent, "device_id", device_id);
 }
 
-static bool add_trouble(cJSON *to, const struct error *e)
+bool render_trouble(cJSON *to, enum error_code code, const char *detail)
 {
-    cJSON *trouble;
+    cJSON *trouble = cJSON_AddObjectToObject(to, "trouble");
 
-    if (!e->code)
-        return true;
-    trouble = cJSON_AddObjectToObject(to, "trouble");
-    return trouble && add_text(trouble, "code", error_code_name(e->code)) &&
-           add_text(trouble, "detail", e->message);
+    return trouble && json_add_text(trouble, "code", error_code_name(code)) &&
+           json_add_text(trouble, "detail", detail);
 }
 
 static bool add_modem(cJSON *to, const struct snapshot *s)
 {
     cJSON *modem = cJSON_AddObjectToObject(to, "modem");
 
-    return modem && add_text(modem, "state", s->modem == MODEM_READY ? "ready" : "absent") &&
+    return modem && json_add_text(modem, "state", s->modem == MODEM_READY ? "ready" : "absent") &&
            add_known(modem, "manufacturer", s->manufacturer) &&
            add_known(modem, "model", s->model) && add_known(modem, "revision", s->revision) &&
            add_known(modem, "port", s->port) && add_known(modem, "transport", s->transport) &&
-           add_trouble(modem, &s->trouble);
+           (!s->trouble.code || render_trouble(modem, s->trouble.code, s->trouble.message));
 }
 
 static bool add_card(cJSON *to, const struct snapshot *s)
@@ -210,7 +197,7 @@ static bool add_card(cJSON *to, const struct snapshot *s)
     cJSON *card = cJSON_AddObjectToObject(to, "card");
 
     return card && add_known(card, "interface", s->interface) &&
-           (!s->has_eid || add_text(card, "eid", s->eid.text)) &&
+           (!s->has_eid || json_add_text(card, "eid", s->eid.text)) &&
            (!s->has_list ||
             cJSON_AddNumberToObject(card, "profiles", (double)s->list.count) != NULL);
 }

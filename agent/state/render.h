@@ -30,6 +30,8 @@ cJSON *render_profiles(const struct profile_list *list, render_find find, void *
 /* {"at","clock_set" (false, where it is not),"registration","reject_cause","roaming","operator","technology","signal","data","quality",
  * "iccid","imsi_hash"} */
 cJSON *render_connectivity(const struct connectivity *connectivity);
+/* Adds "trouble":{"code","detail"} to `to`. False: no memory. */
+bool render_trouble(cJSON *to, enum error_code code, const char *detail);
 /* {"agent":{"version","device_id"},"modem":{…},"card":{…}}; the door adds what it can do.
  * `device_id` may be NULL. */
 cJSON *render_info(const struct snapshot *snapshot, const char *device_id);
