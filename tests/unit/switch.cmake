@@ -4,7 +4,7 @@ set(switch_sources context.c hook.c leg.c look.c probe.c run.c saga.c switch.c)
 list(TRANSFORM switch_sources PREPEND "${switch_dir}/")
 
 lpm_unit_test(saga SOURCES "${switch_dir}/saga.c" LINK lpm_operation)
-foreach(part switch switch_resume)
+foreach(part switch switch_resume switch_cut)
     lpm_unit_test(${part} SOURCES switch_world.c switch_row.c temp_journal.c ${switch_sources}
                   LINK lpm_operation lpm_state lpm_config)
     target_link_options(

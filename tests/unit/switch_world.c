@@ -14,6 +14,7 @@
 #include "agent/state/bus.h"
 #include "agent/state/snapshot.h"
 #include "tests/unit/fake_clock.h"
+#include "tests/unit/temp_folder.h"
 #include "tests/unit/temp_journal.h"
 
 enum { BOOTED_MS = 30000, DOWN_MS = 5000 };
@@ -93,8 +94,7 @@ static void cut(void)
     DIR *dir = opendir(world.temp.dir);
     struct dirent *entry;
 
-    strcpy(world.copy, "/tmp/lpm-journal-XXXXXX");
-    assert_non_null(mkdtemp(world.copy));
+    assert_true(temp_folder(world.copy, sizeof world.copy));
     assert_non_null(dir);
     while ((entry = readdir(dir))) {
         char from[512], to[512];
