@@ -3,10 +3,19 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/problem.h"
+
+void call_init(struct call *call)
+{
+    memset(call, 0, offsetof(struct call, guard));
+    call->guard.code = call->head.code = ERROR_NONE;
+    call->routing.code = call->read_error.code = ERROR_NONE;
+}
 
 void answer_add_header(struct answer *answer, const char *name, const char *format, ...)
 {

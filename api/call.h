@@ -21,27 +21,33 @@ enum { CALL_ROUNDS_MAX = 3, ANSWER_HEADERS_MAX = 8, ANSWER_VALUE_MAX = 239 };
 struct call {
     enum role role;
     char requester[OPERATION_REQUESTER_MAX + 1];
-    struct route_match match;
     /* HEAD: the answer's head, and no body. */
     bool is_head;
-    /* A foreign Host or Origin. */
-    struct error guard;
-    /* A broken request line, headers that contradict each other. */
-    struct error head;
-    /* Of the target and the method. */
-    struct error routing;
     /* NULL: not sent. They live as long as the call. */
     const char *headers[HEADER_COUNT];
     const char *body;
     size_t body_len;
 
-    /* How often it has waited for a read, and what came of the last. */
+    /* How often it has waited for a read. */
     unsigned rounds;
-    struct error read_error;
     /* The operation whose end it waited for, and for how long; "" none. */
     char operation[ID_LEN + 1];
     int64_t wait_s;
+
+    /* From here on a call is long, and nearly always nothing is said: see call_init(). A foreign Host or
+     * Origin. */
+    struct error guard;
+    /* A broken request line, headers that contradict each other. */
+    struct error head;
+    /* Of the target and the method. */
+    struct error routing;
+    /* What came of the last read. */
+    struct error read_error;
+    struct route_match match;
 };
+
+/* All is zero but the texts of errors without a code, and `match`, which router_match() sets. */
+void call_init(struct call *call);
 
 enum answer_kind {
     /* ANSWER_READY: everything below is set. */

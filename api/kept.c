@@ -47,7 +47,7 @@ struct MHD_Response *kept_find(struct kept *kept, const struct routes *routes,
     struct kept_answer *place = place_of(kept, call);
     unsigned snapshot, proofs;
 
-    if (!place || routes_check(call).code)
+    if (!place || routes_check(call) != ERROR_NONE)
         return NULL;
     /* Before the answer is made, so that one that is made of something newer is only made again. */
     snapshot = state_version(routes->state);

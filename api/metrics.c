@@ -396,10 +396,9 @@ static void each_read(const struct metrics_page *page, struct out *out)
 static void each_request(const struct metrics_page *page, struct out *out)
 {
     static const char *const statuses[METRICS_STATUSES] = { "1xx", "2xx", "3xx", "4xx", "5xx" };
-    char path[ROUTER_NAME_OF_MAX + 1];
 
     for (unsigned route = 0; route < METRICS_ROUTES; route++) {
-        const char *method = router_name((enum route)route, path);
+        const char *path, *method = router_name((enum route)route, &path);
         const uint64_t *counts = page->counted->http[route];
         uint64_t sum = 0;
 

@@ -1,5 +1,6 @@
 #include "api/request.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +10,16 @@
 
 bool request_init(struct request *request, struct MHD_Connection *connection, const char *target)
 {
-    const size_t size = strlen(target) + 1;
+    const size_t len = strlen(target);
 
-    *request = (struct request){ .connection = connection, .raw = target };
-    request->target = size <= sizeof request->short_target ? request->short_target : malloc(size);
+    memset(request, 0, offsetof(struct request, call));
+    call_init(&request->call);
+    request->connection = connection;
+    request->raw = target;
+    request->target = len < sizeof request->short_target ? request->short_target : malloc(len + 1);
+    request->target_len = len;
     if (request->target)
-        memcpy(request->target, target, size);
+        memcpy(request->target, target, len + 1);
     return request->target != NULL;
 }
 
@@ -99,7 +104,7 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
 /* The library ends the target where it finds a NUL; the version then does not lie behind it. */
 static bool has_nul(const struct request *request, const char *version)
 {
-    return version != request->raw + strlen(request->target) + 1;
+    return version != request->raw + request->target_len + 1;
 }
 
 /* RFC 9112 6.1: two lengths are how requests are smuggled, and an encoding that is not known has no
@@ -122,7 +127,7 @@ void request_take_head(struct request *request, const char *method, const char *
     if (has_nul(request, version))
         refuse(request, error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
                                    "the request line is malformed"));
-    if (strlen(request->target) > ROUTER_TARGET_MAX)
+    if (request->target_len > ROUTER_TARGET_MAX)
         refuse(request, error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
                                    "the target is longer than %d", ROUTER_TARGET_MAX));
     (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, take_header, request);

@@ -16,12 +16,11 @@ enum { REQUEST_UPLOAD_MAX = 1024 * 1024 };
 struct waiter;
 
 struct request {
-    struct call call;
     struct MHD_Connection *connection;
     /* As it came: still percent-encoded, with its query. `raw` is the library's text, only good for
      * comparing where it lies. */
     char *target;
-    char short_target[128];
+    size_t target_len;
     const char *raw;
     /* The handler was called; the answer is given. */
     bool began, answered;
@@ -36,6 +35,9 @@ struct request {
     bool waits;
     struct waiter *waiter;
     int64_t deadline_ms;
+
+    struct call call;
+    char short_target[128];
 };
 
 /* False: no memory, and there is nothing to be done. */

@@ -14,7 +14,7 @@ enum { SEGMENTS_MAX = 4 };
 static const struct row {
     enum route route;
     /* "{}" takes any segment that is not empty. */
-    const char *segments[SEGMENTS_MAX + 1];
+    const char *path;
     const char *query[ROUTER_QUERY_MAX];
     /* NULL: GET. All others change something. */
     const char *method;
@@ -23,30 +23,30 @@ static const struct row {
     const char *media;
 } rows[] = {
     // clang-format off
-    { ROUTE_HEALTHZ, { "healthz" }, .is_open = true },
-    { ROUTE_READYZ, { "readyz" }, .is_open = true },
-    { ROUTE_EID, { "v1", "eid" } },
-    { ROUTE_PROFILES, { "v1", "profiles" } },
-    { ROUTE_PROFILE, { "v1", "profiles", "{}" } },
-    { ROUTE_ENABLE, { "v1", "profiles", "{}", "enable" }, .method = "POST" },
-    { ROUTE_PLAN, { "v1", "profiles", "{}", "plan" } },
-    { ROUTE_OPERATIONS, { "v1", "operations" }, .query = { "state", "limit", "before" } },
-    { ROUTE_OPERATION, { "v1", "operations", "{}" } },
-    { ROUTE_CANCEL, { "v1", "operations", "{}", "cancel" }, .method = "POST" },
-    { ROUTE_CONFIRM, { "v1", "operations", "{}", "confirm" }, .method = "POST" },
-    { ROUTE_LOCK, { "v1", "locks", "switch" } },
-    { ROUTE_LOCK_PUT, { "v1", "locks", "switch" }, .method = "PUT" },
-    { ROUTE_LOCK_DELETE, { "v1", "locks", "switch" }, .query = { "holder", "force" }, .method = "DELETE" },
-    { ROUTE_CONNECTIVITY, { "v1", "connectivity" }, .query = { "since" } },
-    { ROUTE_STEERING, { "v1", "steering" } },
-    { ROUTE_INFO, { "v1", "info" } },
-    { ROUTE_EVENTS, { "v1", "events" }, .media = "text/event-stream" },
-    { ROUTE_OPENAPI, { "v1", "openapi.json" } },
-    { ROUTE_METRICS, { "metrics" }, .media = "text/plain; version=0.0.4; charset=utf-8" },
-    { ROUTE_PAGE, { "" }, .is_open = true, .media = "text/html; charset=utf-8" },
-    { ROUTE_PAGE_CSS, { "page.css" }, .is_open = true, .media = "text/css; charset=utf-8" },
-    { ROUTE_PAGE_JS, { "page.js" }, .is_open = true, .media = "text/javascript; charset=utf-8" },
-    { ROUTE_ICON, { "icon.svg" }, .is_open = true, .media = "image/svg+xml" },
+    { ROUTE_HEALTHZ, "/healthz", .is_open = true },
+    { ROUTE_READYZ, "/readyz", .is_open = true },
+    { ROUTE_EID, "/v1/eid" },
+    { ROUTE_PROFILES, "/v1/profiles" },
+    { ROUTE_PROFILE, "/v1/profiles/{}" },
+    { ROUTE_ENABLE, "/v1/profiles/{}/enable", .method = "POST" },
+    { ROUTE_PLAN, "/v1/profiles/{}/plan" },
+    { ROUTE_OPERATIONS, "/v1/operations", .query = { "state", "limit", "before" } },
+    { ROUTE_OPERATION, "/v1/operations/{}" },
+    { ROUTE_CANCEL, "/v1/operations/{}/cancel", .method = "POST" },
+    { ROUTE_CONFIRM, "/v1/operations/{}/confirm", .method = "POST" },
+    { ROUTE_LOCK, "/v1/locks/switch" },
+    { ROUTE_LOCK_PUT, "/v1/locks/switch", .method = "PUT" },
+    { ROUTE_LOCK_DELETE, "/v1/locks/switch", .query = { "holder", "force" }, .method = "DELETE" },
+    { ROUTE_CONNECTIVITY, "/v1/connectivity", .query = { "since" } },
+    { ROUTE_STEERING, "/v1/steering" },
+    { ROUTE_INFO, "/v1/info" },
+    { ROUTE_EVENTS, "/v1/events", .media = "text/event-stream" },
+    { ROUTE_OPENAPI, "/v1/openapi.json" },
+    { ROUTE_METRICS, "/metrics", .media = "text/plain; version=0.0.4; charset=utf-8" },
+    { ROUTE_PAGE, "/", .is_open = true, .media = "text/html; charset=utf-8" },
+    { ROUTE_PAGE_CSS, "/page.css", .is_open = true, .media = "text/css; charset=utf-8" },
+    { ROUTE_PAGE_JS, "/page.js", .is_open = true, .media = "text/javascript; charset=utf-8" },
+    { ROUTE_ICON, "/icon.svg", .is_open = true, .media = "image/svg+xml" },
 }; // clang-format on
 
 static struct error bad_target(const char *why)
@@ -92,6 +92,8 @@ static const char *split(const char *path, size_t len, struct segments *ret)
 {
     const char *end = path + len;
 
+    ret->count = 0;
+    ret->too_much = false;
     while (path < end) {
         const char *slash = memchr(path + 1, '/', (size_t)(end - path - 1));
         const char *stop = slash ? slash : end;
@@ -112,18 +114,22 @@ static const char *split(const char *path, size_t len, struct segments *ret)
 
 static bool fits(const struct row *row, const struct segments *path, const char **ret_param)
 {
-    const char *param = "";
+    const char *at = row->path, *param = "";
 
     for (size_t i = 0; i < path->count; i++) {
-        if (!row->segments[i])
+        const char *text = path->text[i];
+        size_t len;
+
+        if (*at != '/')
             return false;
-        if (row->segments[i][0] == '{' && path->text[i][0])
-            param = path->text[i];
-        else if (row->segments[i][0] != path->text[i][0] ||
-                 strcmp(row->segments[i], path->text[i]) != 0)
+        len = strcspn(++at, "/");
+        if (at[0] == '{' && text[0])
+            param = text;
+        else if (strncmp(at, text, len) != 0 || text[len] != '\0')
             return false;
+        at += len;
     }
-    if (row->segments[path->count])
+    if (*at)
         return false;
     *ret_param = param;
     return true;
@@ -133,6 +139,15 @@ static bool takes(const struct row *row, const char *method)
 {
     return row->method ? strcmp(row->method, method) == 0
                        : strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+/* Most targets are a path as it stands in its row. NULL: this one is not, or there is more to say. */
+static const struct row *find_row_as_it_is(const char *target, const char *method)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (strcmp(rows[i].path, target) == 0 && takes(&rows[i], method))
+            return strchr(target, '{') ? NULL : &rows[i];
+    return NULL;
 }
 
 /* The row of the path and the method. Where the path does not take the method: its first one, and
@@ -216,16 +231,40 @@ static const char *take_authority(const char *target, struct route_match *ret)
     if (len == 0 || len > ROUTER_AUTHORITY_MAX)
         return "";
     memcpy(ret->authority, target + 7, len);
+    ret->authority[len] = '\0';
     return target[7 + len] == '\0' ? "/" : target + 7 + len;
+}
+
+/* Without its texts' whole lengths: each request comes through here. */
+static void clear(struct route_match *ret)
+{
+    ret->route = ROUTE_NONE;
+    ret->changes = ret->is_open = false;
+    ret->media = "application/json";
+    ret->query_count = 0;
+    ret->param[0] = ret->authority[0] = ret->allow[0] = '\0';
+}
+
+static void take_row(const struct row *row, struct route_match *ret)
+{
+    ret->route = row->route;
+    ret->changes = row->method != NULL;
+    ret->is_open = row->is_open;
+    if (row->media)
+        ret->media = row->media;
 }
 
 struct error router_match(const char *method, const char *target, struct route_match *ret)
 {
-    struct segments path = { 0 };
-    const struct row *row;
+    const struct row *row = find_row_as_it_is(target, method);
     const char *param = "", *query, *wrong;
+    struct segments path;
 
-    *ret = (struct route_match){ .media = "application/json" };
+    clear(ret);
+    if (row) {
+        take_row(row, ret);
+        return ERROR_OK;
+    }
     target = take_authority(target, ret);
     if (target[0] != '/')
         return bad_target("the target is no path");
@@ -238,11 +277,7 @@ struct error router_match(const char *method, const char *target, struct route_m
     row = find_row(&path, method, &param, ret->allow);
     if (!row)
         return error_make(ERROR_IN_AGENT, ERROR_NOT_FOUND, 0, "there is nothing at this path");
-    ret->route = row->route;
-    ret->changes = row->method != NULL;
-    ret->is_open = row->is_open;
-    if (row->media)
-        ret->media = row->media;
+    take_row(row, ret);
     memcpy(ret->param, param, strlen(param) + 1);
     if (ret->allow[0])
         return error_make(ERROR_IN_AGENT, ERROR_METHOD_NOT_ALLOWED, 0, "this takes %s only",
@@ -258,21 +293,16 @@ const char *router_query(const struct route_match *match, const char *name)
     return NULL;
 }
 
-const char *router_name(enum route route, char ret_path[ROUTER_NAME_OF_MAX + 1])
+const char *router_name(enum route route, const char **ret_path)
 {
     if (route == ROUTE_NONE) {
-        (void)snprintf(ret_path, ROUTER_NAME_OF_MAX + 1, "unmatched");
+        *ret_path = "unmatched";
         return "";
     }
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        size_t n = 0;
-
-        if (rows[i].route != route)
-            continue;
-        for (size_t k = 0; rows[i].segments[k] && n <= ROUTER_NAME_OF_MAX; k++)
-            n += (size_t)snprintf(ret_path + n, ROUTER_NAME_OF_MAX + 1 - n, "/%s",
-                                  rows[i].segments[k]);
-        return rows[i].method ? rows[i].method : "GET";
-    }
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].route == route) {
+            *ret_path = rows[i].path;
+            return rows[i].method ? rows[i].method : "GET";
+        }
     return NULL;
 }

@@ -45,7 +45,6 @@ enum {
     ROUTER_VALUE_MAX = 64,
     ROUTER_QUERY_MAX = 4,
     ROUTER_ALLOW_MAX = 31,
-    ROUTER_NAME_OF_MAX = 63,
 };
 
 struct route_match {
@@ -78,4 +77,4 @@ const char *router_query(const struct route_match *match, const char *name);
 
 /* A route's path with {} where it takes anything, and its method: names for who counts. "unmatched" and
  * "" for ROUTE_NONE; NULL: there is no such route. */
-const char *router_name(enum route route, char ret_path[ROUTER_NAME_OF_MAX + 1]);
+const char *router_name(enum route route, const char **ret_path);

@@ -560,42 +560,60 @@ static const handler handlers[] = {
 
 /* Who may come in and what for, before anything of what came is judged; then syntax from the outside
  * in. */
-struct error routes_check(const struct call *call)
+enum error_code routes_check(const struct call *call)
+{
+    if (call->guard.code)
+        return call->guard.code;
+    if (call->role == ROLE_NONE && !call->match.is_open)
+        return ERROR_UNAUTHORIZED;
+    if (call->match.changes && call->role != ROLE_OPERATOR)
+        return ERROR_FORBIDDEN;
+    if (call->head.code)
+        return call->head.code;
+    if (call->routing.code)
+        return call->routing.code;
+    if (!headers_accept(call->headers[HEADER_ACCEPT], call->match.media))
+        return ERROR_NOT_ACCEPTABLE;
+    if (call->body_len > BODY_MAX)
+        return ERROR_PAYLOAD_TOO_LARGE;
+    if (call->match.changes && call->body_len > 0 &&
+        !headers_is_json(call->headers[HEADER_CONTENT_TYPE]))
+        return ERROR_UNSUPPORTED_MEDIA_TYPE;
+    return ERROR_NONE;
+}
+
+/* What routes_check() found, for a person. */
+static struct error refusal(const struct call *call, enum error_code code)
 {
     if (call->guard.code)
         return call->guard;
-    if (call->role == ROLE_NONE && !call->match.is_open)
-        return error_make(ERROR_IN_AGENT, ERROR_UNAUTHORIZED, 0,
+    switch (code) {
+    case ERROR_UNAUTHORIZED:
+        return error_make(ERROR_IN_AGENT, code, 0,
                           "Authorization: Bearer with a valid token is needed");
-    if (call->match.changes && call->role != ROLE_OPERATOR)
-        return error_make(ERROR_IN_AGENT, ERROR_FORBIDDEN, 0,
+    case ERROR_FORBIDDEN:
+        return error_make(ERROR_IN_AGENT, code, 0,
                           "this changes something, and a viewer only looks");
-    if (call->head.code)
-        return call->head;
-    if (call->routing.code)
-        return call->routing;
-    if (!headers_accept(call->headers[HEADER_ACCEPT], call->match.media))
-        return error_make(ERROR_IN_AGENT, ERROR_NOT_ACCEPTABLE, 0, "only %s can be given",
-                          call->match.media);
-    if (call->body_len > BODY_MAX)
-        return error_make(ERROR_IN_AGENT, ERROR_PAYLOAD_TOO_LARGE, 0, "a body has at most %d bytes",
-                          BODY_MAX);
-    if (call->match.changes && call->body_len > 0 &&
-        !headers_is_json(call->headers[HEADER_CONTENT_TYPE]))
-        return error_make(ERROR_IN_AGENT, ERROR_UNSUPPORTED_MEDIA_TYPE, 0,
-                          "a body has to be application/json in UTF-8");
-    return ERROR_OK;
+    case ERROR_NOT_ACCEPTABLE:
+        return error_make(ERROR_IN_AGENT, code, 0, "only %s can be given", call->match.media);
+    case ERROR_PAYLOAD_TOO_LARGE:
+        return error_make(ERROR_IN_AGENT, code, 0, "a body has at most %d bytes", BODY_MAX);
+    case ERROR_UNSUPPORTED_MEDIA_TYPE:
+        return error_make(ERROR_IN_AGENT, code, 0, "a body has to be application/json in UTF-8");
+    default:
+        return call->head.code ? call->head : call->routing;
+    }
 }
 
 void routes_answer(const struct routes *routes, struct call *call, struct answer *ret)
 {
-    const struct error e = routes_check(call);
+    const enum error_code wrong = routes_check(call);
     const struct snapshot *now;
 
     *ret = (struct answer){ 0 };
-    if (e.code) {
-        answer_error(ret, e);
-        if (e.code == ERROR_METHOD_NOT_ALLOWED)
+    if (wrong) {
+        answer_error(ret, refusal(call, wrong));
+        if (wrong == ERROR_METHOD_NOT_ALLOWED)
             answer_add_header(ret, "Allow", "%s", call->match.allow);
         return;
     }

@@ -33,8 +33,8 @@ struct routes {
     int64_t started_ms, started_utc_ms;
 };
 
-/* Whether it may come in: what stands against it, whatever is asked for. */
-MUST_CHECK struct error routes_check(const struct call *call);
+/* Whether it may come in: what stands against it, whatever is asked for; ERROR_NONE is nothing. */
+MUST_CHECK enum error_code routes_check(const struct call *call);
 /* Begins, or goes on after what `call` waited for is there (or its time is over). `ret` is set in
  * any case. */
 void routes_answer(const struct routes *routes, struct call *call, struct answer *ret);

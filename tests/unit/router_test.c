@@ -62,6 +62,8 @@ static const struct {
     { "GET", "/V1/eid", ERROR_NOT_FOUND },
     { "GET", "/v1/EID", ERROR_NOT_FOUND },
     { "GET", "/v1/{}", ERROR_NOT_FOUND },
+    { "GET", "/v1/profiles/{}", ERROR_NONE, ROUTE_PROFILE, "{}" },
+    { "GET", "/v1/profiles/{", ERROR_NONE, ROUTE_PROFILE, "{" },
     { "GET", "/v1%2Feid", ERROR_NOT_FOUND },
     { "GET", "/v1/profiles/", ERROR_NOT_FOUND },
     { "POST", "/v1/profiles//enable", ERROR_NOT_FOUND },
@@ -177,12 +179,12 @@ static void who_may(void **state)
 /* Each route has a name, and no two the same. */
 static void names_of_routes(void **state)
 {
-    char names[ROUTE_ICON + 2][ROUTER_NAME_OF_MAX + 16];
-    char path[ROUTER_NAME_OF_MAX + 1];
+    char names[ROUTE_ICON + 2][80];
+    const char *path;
 
     (void)state;
     for (unsigned route = ROUTE_NONE; route <= ROUTE_ICON; route++) {
-        const char *method = router_name((enum route)route, path);
+        const char *method = router_name((enum route)route, &path);
 
         assert_non_null(method);
         (void)snprintf(names[route], sizeof names[route], "%s %s", method, path);
@@ -194,7 +196,7 @@ static void names_of_routes(void **state)
     assert_string_equal(names[ROUTE_ENABLE], "POST /v1/profiles/{}/enable");
     assert_string_equal(names[ROUTE_LOCK_DELETE], "DELETE /v1/locks/switch");
     assert_string_equal(names[ROUTE_PAGE], "GET /");
-    assert_null(router_name((enum route)1000, path));
+    assert_null(router_name((enum route)1000, &path));
 }
 
 int main(void)
