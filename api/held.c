@@ -47,7 +47,7 @@ static void give_back(struct connection *connection, struct MHD_Connection *mhd)
 
 static void suspend(struct http *http, struct request *request, int64_t deadline_ms)
 {
-    struct connection *connection = http_connection_of(request->connection);
+    struct connection *connection = request->from;
 
     request->waits = true;
     request->deadline_ms = deadline_ms;
@@ -69,7 +69,7 @@ void held_forget(struct http *http, struct request *request)
     if (request->next)
         request->next->before = request->before;
     *(request->before ? &request->before->next : &http->waiting) = request->next;
-    http_connection_of(request->connection)->door->waiter_count--;
+    request->from->door->waiter_count--;
     if (request->waiter)
         request->waiter->request = NULL;
     request->waiter = NULL;
@@ -77,7 +77,7 @@ void held_forget(struct http *http, struct request *request)
 
 static void resume(struct http *http, struct request *request)
 {
-    struct connection *connection = http_connection_of(request->connection);
+    struct connection *connection = request->from;
 
     held_forget(http, request);
     connection->suspended = NULL;
@@ -112,7 +112,7 @@ static struct error ask_for_read(struct http *http, struct request *request, uns
 
     if (http->stopping)
         return stopping_error();
-    if (!has_room(http_connection_of(request->connection)->door))
+    if (!has_room(request->from->door))
         return error_make(ERROR_IN_AGENT, ERROR_QUEUE_FULL, 0, "too many wait at this door");
     waiter = calloc(1, sizeof *waiter);
     if (!waiter)
@@ -152,7 +152,7 @@ bool held_wait_for_end(struct http *http, struct request *request)
 {
     if (http->stopping || has_ended(http, request))
         return false;
-    if (!has_room(http_connection_of(request->connection)->door)) {
+    if (!has_room(request->from->door)) {
         request->call.wait_s = 0; /* a preference, and this one cannot be had */
         return false;
     }
@@ -209,7 +209,7 @@ void held_end_stream(struct http *http, struct connection *connection)
 /* NULL: no memory. */
 static struct stream *begin_stream(struct http *http, struct request *request)
 {
-    struct connection *connection = http_connection_of(request->connection);
+    struct connection *connection = request->from;
     struct stream *stream = calloc(1, sizeof *stream);
 
     if (!stream)

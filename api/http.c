@@ -39,7 +39,8 @@ void http_wake(struct http *http)
 
 /* --- connections --- */
 
-struct connection *http_connection_of(struct MHD_Connection *connection)
+/* NULL: there was no memory for it. */
+static struct connection *connection_of(struct MHD_Connection *connection)
 {
     return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
@@ -118,7 +119,7 @@ static void sweep(struct door *door, int64_t now_ms)
 static void *on_target(void *cls, const char *target, struct MHD_Connection *mhd)
 {
     struct http *http = ((struct door *)cls)->http;
-    struct connection *connection = http_connection_of(mhd);
+    struct connection *connection = connection_of(mhd);
     struct request *request;
 
     if (!connection)
@@ -132,7 +133,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *mhd
     request = http->spare ? http->spare : malloc(sizeof *request);
     http->spare = NULL;
     connection->request = NULL;
-    if (request && request_init(request, mhd, target)) {
+    if (request && request_init(request, mhd, connection, target)) {
         http->request_count++;
         connection->request = request;
         return request;
@@ -146,7 +147,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
 {
     struct door *door = cls;
     struct request *request = *context;
-    struct connection *connection = http_connection_of(mhd);
+    struct connection *connection = connection_of(mhd);
 
     *context = NULL;
     if (connection) {
@@ -172,15 +173,14 @@ static enum MHD_Result answer(struct door *door, struct request *request)
 
     if (response) {
         metrics_count_http(http->routes.metrics, request->call.match.route, 200);
-        http_allow(http_connection_of(request->connection), HTTP_ANSWER_MS);
+        http_allow(request->from, HTTP_ANSWER_MS);
         return request_answer(request, 200, response);
     }
     for (;;) {
         routes_answer(&http->routes, &request->call, &ready);
         if (ready.kind == ANSWER_LISTENS && held_listen(door, request, &ready)) {
             metrics_count_http(http->routes.metrics, request->call.match.route, 200);
-            return request_stream(request, held_feed,
-                                  http_connection_of(request->connection)->stream);
+            return request_stream(request, held_feed, request->from->stream);
         }
         if (ready.kind == ANSWER_READY)
             break;
@@ -189,7 +189,7 @@ static enum MHD_Result answer(struct door *door, struct request *request)
             return MHD_YES;
     }
     metrics_count_http(http->routes.metrics, request->call.match.route, ready.status);
-    http_allow(http_connection_of(request->connection), HTTP_ANSWER_MS);
+    http_allow(request->from, HTTP_ANSWER_MS);
     response = request_make_response(&ready);
     if (!response)
         return MHD_NO;
@@ -227,13 +227,9 @@ static void identify(const struct door *door, const struct connection *connectio
 static enum MHD_Result begin(struct door *door, struct request *request, const char *method,
                              const char *version)
 {
-    struct connection *connection = http_connection_of(request->connection);
-
-    if (!connection)
-        return MHD_NO;
-    http_allow(connection, HTTP_REQUEST_MS);
+    http_allow(request->from, HTTP_REQUEST_MS);
     request_take_head(request, method, version);
-    identify(door, connection, &request->call);
+    identify(door, request->from, &request->call);
     /* What is worth closing the connection for, as the library does after an answer at this point.
      * All else is answered when the body is here: most clients send it before they look. */
     if (request_is_too_much(request))

@@ -102,7 +102,5 @@ struct http {
     struct request *spare; /* for the next one; mostly there is one at a time */
 };
 
-/* NULL: there was no memory for it. */
-struct connection *http_connection_of(struct MHD_Connection *connection);
 /* Moves the deadline of the connection, which is in the library's hands. */
 void http_allow(struct connection *connection, int64_t ms);

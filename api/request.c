@@ -8,13 +8,15 @@
 
 #include "api/body.h"
 
-bool request_init(struct request *request, struct MHD_Connection *connection, const char *target)
+bool request_init(struct request *request, struct MHD_Connection *connection,
+                  struct connection *from, const char *target)
 {
     const size_t len = strlen(target);
 
     memset(request, 0, offsetof(struct request, call));
     call_init(&request->call);
     request->connection = connection;
+    request->from = from;
     request->raw = target;
     request->target = len < sizeof request->short_target ? request->short_target : malloc(len + 1);
     request->target_len = len;

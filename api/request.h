@@ -13,10 +13,13 @@
 
 enum { REQUEST_UPLOAD_MAX = 1024 * 1024 };
 
+struct connection;
 struct waiter;
 
 struct request {
     struct MHD_Connection *connection;
+    /* The same one, as http.c knows it. */
+    struct connection *from;
     /* As it came: still percent-encoded, with its query. `raw` is the library's text, only good for
      * comparing where it lies. */
     char *target;
@@ -41,7 +44,8 @@ struct request {
 };
 
 /* False: no memory, and there is nothing to be done. */
-bool request_init(struct request *request, struct MHD_Connection *connection, const char *target);
+bool request_init(struct request *request, struct MHD_Connection *connection,
+                  struct connection *from, const char *target);
 void request_done(struct request *request);
 
 /* The head is here: headers and route are in request->call, with what is wrong with them. */
