@@ -34,8 +34,9 @@ struct call {
     char operation[ID_LEN + 1];
     int64_t wait_s;
 
-    /* From here on a call is long, and nearly always nothing is said: see call_init(). A foreign Host or
-     * Origin. */
+    /* --- Not cleared from here on: long, and mostly nothing is said. See call_init(). --- */
+
+    /* A foreign Host or Origin. */
     struct error guard;
     /* A broken request line, headers that contradict each other. */
     struct error head;
@@ -46,7 +47,7 @@ struct call {
     struct route_match match;
 };
 
-/* All is zero but the texts of errors without a code, and `match`, which router_match() sets. */
+/* All is zero up to `guard`; of the errors only the code is, and `match` is router_match()'s to set. */
 void call_init(struct call *call);
 
 enum answer_kind {

@@ -47,7 +47,7 @@ static void give_back(struct connection *connection, struct MHD_Connection *mhd)
 
 static void suspend(struct http *http, struct request *request, int64_t deadline_ms)
 {
-    struct connection *connection = request->from;
+    struct connection *connection = request->connection;
 
     request->waits = true;
     request->deadline_ms = deadline_ms;
@@ -58,7 +58,7 @@ static void suspend(struct http *http, struct request *request, int64_t deadline
     http->waiting = request;
     connection->suspended = request;
     connection->door->waiter_count++;
-    take_aside(connection, request->connection);
+    take_aside(connection, request->mhd);
 }
 
 void held_forget(struct http *http, struct request *request)
@@ -69,7 +69,7 @@ void held_forget(struct http *http, struct request *request)
     if (request->next)
         request->next->before = request->before;
     *(request->before ? &request->before->next : &http->waiting) = request->next;
-    request->from->door->waiter_count--;
+    request->connection->door->waiter_count--;
     if (request->waiter)
         request->waiter->request = NULL;
     request->waiter = NULL;
@@ -77,12 +77,12 @@ void held_forget(struct http *http, struct request *request)
 
 static void resume(struct http *http, struct request *request)
 {
-    struct connection *connection = request->from;
+    struct connection *connection = request->connection;
 
     held_forget(http, request);
     connection->suspended = NULL;
     http_allow(connection, HTTP_ANSWER_MS);
-    give_back(connection, request->connection);
+    give_back(connection, request->mhd);
 }
 
 static void end_read(struct http *http, struct request *request, struct error e)
@@ -112,7 +112,7 @@ static struct error ask_for_read(struct http *http, struct request *request, uns
 
     if (http->stopping)
         return stopping_error();
-    if (!has_room(request->from->door))
+    if (!has_room(request->connection->door))
         return error_make(ERROR_IN_AGENT, ERROR_QUEUE_FULL, 0, "too many wait at this door");
     waiter = calloc(1, sizeof *waiter);
     if (!waiter)
@@ -152,7 +152,7 @@ bool held_wait_for_end(struct http *http, struct request *request)
 {
     if (http->stopping || has_ended(http, request))
         return false;
-    if (!has_room(request->from->door)) {
+    if (!has_room(request->connection->door)) {
         request->call.wait_s = 0; /* a preference, and this one cannot be had */
         return false;
     }
@@ -209,13 +209,13 @@ void held_end_stream(struct http *http, struct connection *connection)
 /* NULL: no memory. */
 static struct stream *begin_stream(struct http *http, struct request *request)
 {
-    struct connection *connection = request->from;
+    struct connection *connection = request->connection;
     struct stream *stream = calloc(1, sizeof *stream);
 
     if (!stream)
         return NULL;
     stream->connection = connection;
-    stream->mhd = request->connection;
+    stream->mhd = request->mhd;
     listener_init(&stream->listener, http->events, request->call.headers[HEADER_LAST_EVENT_ID]);
     stream->listener.ends = http->stopping;
     stream->next = http->streams;

@@ -173,14 +173,14 @@ static enum MHD_Result answer(struct door *door, struct request *request)
 
     if (response) {
         metrics_count_http(http->routes.metrics, request->call.match.route, 200);
-        http_allow(request->from, HTTP_ANSWER_MS);
+        http_allow(request->connection, HTTP_ANSWER_MS);
         return request_answer(request, 200, response);
     }
     for (;;) {
         routes_answer(&http->routes, &request->call, &ready);
         if (ready.kind == ANSWER_LISTENS && held_listen(door, request, &ready)) {
             metrics_count_http(http->routes.metrics, request->call.match.route, 200);
-            return request_stream(request, held_feed, request->from->stream);
+            return request_stream(request, held_feed, request->connection->stream);
         }
         if (ready.kind == ANSWER_READY)
             break;
@@ -189,7 +189,7 @@ static enum MHD_Result answer(struct door *door, struct request *request)
             return MHD_YES;
     }
     metrics_count_http(http->routes.metrics, request->call.match.route, ready.status);
-    http_allow(request->from, HTTP_ANSWER_MS);
+    http_allow(request->connection, HTTP_ANSWER_MS);
     response = request_make_response(&ready);
     if (!response)
         return MHD_NO;
@@ -227,9 +227,9 @@ static void identify(const struct door *door, const struct connection *connectio
 static enum MHD_Result begin(struct door *door, struct request *request, const char *method,
                              const char *version)
 {
-    http_allow(request->from, HTTP_REQUEST_MS);
+    http_allow(request->connection, HTTP_REQUEST_MS);
     request_take_head(request, method, version);
-    identify(door, request->from, &request->call);
+    identify(door, request->connection, &request->call);
     /* What is worth closing the connection for, as the library does after an answer at this point.
      * All else is answered when the body is here: most clients send it before they look. */
     if (request_is_too_much(request))

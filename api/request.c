@@ -8,15 +8,15 @@
 
 #include "api/body.h"
 
-bool request_init(struct request *request, struct MHD_Connection *connection,
-                  struct connection *from, const char *target)
+bool request_init(struct request *request, struct MHD_Connection *mhd,
+                  struct connection *connection, const char *target)
 {
     const size_t len = strlen(target);
 
     memset(request, 0, offsetof(struct request, call));
     call_init(&request->call);
+    request->mhd = mhd;
     request->connection = connection;
-    request->from = from;
     request->raw = target;
     request->target = len < sizeof request->short_target ? request->short_target : malloc(len + 1);
     request->target_len = len;
@@ -132,7 +132,7 @@ void request_take_head(struct request *request, const char *method, const char *
     if (request->target_len > ROUTER_TARGET_MAX)
         refuse(request, error_make(ERROR_IN_AGENT, ERROR_INVALID_REQUEST, 0,
                                    "the target is longer than %d", ROUTER_TARGET_MAX));
-    (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, take_header, request);
+    (void)MHD_get_connection_values(request->mhd, MHD_HEADER_KIND, take_header, request);
     check_framing(request);
     call->is_head = strcmp(method, "HEAD") == 0;
     call->routing = router_match(method, request->target, &call->match);
@@ -147,7 +147,7 @@ bool request_is_too_much(const struct request *request)
 
     return announced > REQUEST_UPLOAD_MAX ||
            (announced > BODY_MAX &&
-            MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Expect") != NULL);
+            MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, "Expect") != NULL);
 }
 
 bool request_take_body(struct request *request, const char *piece, size_t len)
@@ -212,7 +212,7 @@ enum MHD_Result request_stream(struct request *request, MHD_ContentReaderCallbac
     (void)MHD_add_response_header(response, "Content-Type", request->call.match.media);
     (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     (void)MHD_add_response_header(response, "Cache-Control", "no-store");
-    result = MHD_queue_response(request->connection, 200, response);
+    result = MHD_queue_response(request->mhd, 200, response);
     MHD_destroy_response(response);
     request->answered = true;
     return result;
@@ -240,5 +240,5 @@ enum MHD_Result request_answer(struct request *request, unsigned status,
                                struct MHD_Response *response)
 {
     request->answered = true;
-    return MHD_queue_response(request->connection, status, response);
+    return MHD_queue_response(request->mhd, status, response);
 }

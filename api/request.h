@@ -17,9 +17,8 @@ struct connection;
 struct waiter;
 
 struct request {
-    struct MHD_Connection *connection;
-    /* The same one, as http.c knows it. */
-    struct connection *from;
+    struct MHD_Connection *mhd;
+    struct connection *connection; /* http.c's */
     /* As it came: still percent-encoded, with its query. `raw` is the library's text, only good for
      * comparing where it lies. */
     char *target;
@@ -39,13 +38,15 @@ struct request {
     struct waiter *waiter;
     int64_t deadline_ms;
 
+    /* --- Not cleared from here on, see request_init(). --- */
+
     struct call call;
-    char short_target[128];
+    char short_target[128]; /* for `target`, if it fits */
 };
 
 /* False: no memory, and there is nothing to be done. */
-bool request_init(struct request *request, struct MHD_Connection *connection,
-                  struct connection *from, const char *target);
+bool request_init(struct request *request, struct MHD_Connection *mhd,
+                  struct connection *connection, const char *target);
 void request_done(struct request *request);
 
 /* The head is here: headers and route are in request->call, with what is wrong with them. */

@@ -141,7 +141,8 @@ static bool takes(const struct row *row, const char *method)
                        : strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
-/* Most targets are a path as it stands in its row. NULL: this one is not, or there is more to say. */
+/* Most targets are a path as it stands in its row. NULL: this one is not, or has a parameter, or does
+ * not take the method. */
 static const struct row *find_row_as_it_is(const char *target, const char *method)
 {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -582,7 +582,8 @@ enum error_code routes_check(const struct call *call)
     return ERROR_NONE;
 }
 
-/* What routes_check() found, for a person. */
+/* What routes_check() found, for a person. `head` and `routing` have none of the codes that it gives by
+ * itself (request_take_head(), router_match()). */
 static struct error refusal(const struct call *call, enum error_code code)
 {
     if (call->guard.code)

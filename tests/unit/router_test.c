@@ -1,4 +1,7 @@
 #include "api/router.h"
+
+#include <strings.h>
+
 #include "tests/test.h"
 
 #define ICCID "8949001312170061988"
@@ -127,8 +130,10 @@ static void match(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct route_match found;
-        struct error e = router_match(rows[i].method, rows[i].target, &found);
+        struct error e;
 
+        memset(&found, 0xA5, sizeof found); /* as of the request before */
+        e = router_match(rows[i].method, rows[i].target, &found);
         print_message("%s %s: %s\n", rows[i].method, rows[i].target, e.message);
         assert_int_equal(e.code, rows[i].code);
         assert_int_equal(found.route, rows[i].route);
@@ -136,6 +141,10 @@ static void match(void **state)
         if (rows[i].says)
             assert_string_equal(e.code == ERROR_INVALID_REQUEST ? e.field : found.allow,
                                 rows[i].says);
+        assert_true((found.allow[0] != '\0') == (e.code == ERROR_METHOD_NOT_ALLOWED));
+        assert_true((found.authority[0] != '\0') ==
+                    (strncasecmp(rows[i].target, "http://", 7) == 0 && rows[i].target[7] != '/'));
+        assert_true(found.query_count == 0 || strchr(rows[i].target, '?'));
     }
 }
 

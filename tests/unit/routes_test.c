@@ -250,6 +250,22 @@ static void too_large(void **state)
     expect(ask(&call), 403, "\"forbidden\"");
 }
 
+/* A request that takes another's place has nothing of it. */
+static void a_new_call(void **state)
+{
+    struct call call;
+
+    (void)state;
+    memset(&call, 0xA5, sizeof call);
+    call_init(&call);
+    assert_int_equal(call.role, ROLE_NONE);
+    assert_true(!call.requester[0] && !call.is_head && !call.body && call.body_len == 0);
+    assert_true(call.rounds == 0 && !call.operation[0] && call.wait_s == 0);
+    for (size_t i = 0; i < HEADER_COUNT; i++)
+        assert_null(call.headers[i]);
+    assert_true(!call.guard.code && !call.head.code && !call.routing.code && !call.read_error.code);
+}
+
 /* Each is refused for the first thing that is wrong, and who may not come in learns nothing else. */
 static void order_of_refusals(void **state)
 {
@@ -500,9 +516,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(table), TEST(too_large),       TEST(headers),      TEST(nothing_known),
-        TEST(fresh), TEST(unknown_profile), TEST(unknown_list), TEST(dropped_each_time),
-        TEST(keys),  TEST(waits),           TEST(cancel),       TEST(order_of_refusals),
+        TEST(table),      TEST(too_large),       TEST(headers),      TEST(nothing_known),
+        TEST(fresh),      TEST(unknown_profile), TEST(unknown_list), TEST(dropped_each_time),
+        TEST(keys),       TEST(waits),           TEST(cancel),       TEST(order_of_refusals),
+        TEST(a_new_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

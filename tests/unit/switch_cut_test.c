@@ -2,10 +2,9 @@
 
 #include "tests/unit/switch_row.h"
 
-/* Over a restart in the worst moment: the agent is cut off at any call of the modem or the card. */
+/* Over a restart in the worst moment: the agent is cut off at any call of the modem or the card, with
+ * and without a reboot. It ends as it would have, and nothing reaches the card twice. */
 
-/* With and without a reboot: it ends as it would
- * have, and nothing reaches the card twice. */
 static void cut_off_anywhere(void **state)
 {
     static const struct {

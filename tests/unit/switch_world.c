@@ -14,7 +14,6 @@
 #include "agent/state/bus.h"
 #include "agent/state/snapshot.h"
 #include "tests/unit/fake_clock.h"
-#include "tests/unit/temp_folder.h"
 #include "tests/unit/temp_journal.h"
 
 enum { BOOTED_MS = 30000, DOWN_MS = 5000 };
@@ -94,7 +93,8 @@ static void cut(void)
     DIR *dir = opendir(world.temp.dir);
     struct dirent *entry;
 
-    assert_true(temp_folder(world.copy, sizeof world.copy));
+    strcpy(world.copy, "/tmp/lpm-journal-XXXXXX");
+    assert_non_null(mkdtemp(world.copy));
     assert_non_null(dir);
     while ((entry = readdir(dir))) {
         char from[512], to[512];

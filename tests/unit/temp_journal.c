@@ -7,11 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/unit/temp_folder.h"
-
 void temp_journal_init(struct temp_journal *temp)
 {
-    assert(temp_folder(temp->dir, sizeof temp->dir));
+    strcpy(temp->dir, "/tmp/lpm-journal-XXXXXX");
+    assert(mkdtemp(temp->dir));
     temp->journal = journal_new(temp->dir);
     assert(temp->journal);
 }
