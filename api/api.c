@@ -33,8 +33,6 @@ static bool post(struct news *news, enum bus_event event, const void *data)
             news_post_profiles(news, "operation");
         return true;
     case BUS_LIST:
-        news_post_profiles(news, "operation");
-        return true;
     case BUS_PROFILES:
         news_post_profiles(news, ((const struct bus_profiles *)data)->by);
         return true;
@@ -59,7 +57,8 @@ static void on_event(void *ctx, enum bus_event event, const void *data)
     struct api *api = ctx;
 
     /* What the disk did not take at once is there when it recovers. */
-    if (event == BUS_JOURNAL || (event == BUS_OPERATION && operation_has_ended(data)))
+    if (event == BUS_JOURNAL || event == BUS_LIST ||
+        (event == BUS_OPERATION && operation_has_ended(data)))
         proofs_forget(api->proofs);
     if (post(api->news, event, data))
         http_wake(api->http);

@@ -296,11 +296,20 @@ void held_take_posted(struct http *http, struct waiter *posted)
     }
 }
 
-void held_peer_is_gone(struct http *http, struct connection *connection)
+void held_peer_closed(struct http *http, struct connection *connection, bool may_read)
 {
-    /* Nobody reads what is answered now. */
-    if (connection->suspended)
-        end_read(http, connection->suspended, stopping_error());
+    struct request *request = connection->suspended;
+
+    if (request && request->waiter && may_read) {
+        /* Its answer comes soon enough. */
+        (void)epoll_ctl(http->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+        return;
+    }
+    if (request) {
+        request->call.wait_s = 0;
+        end_read(http, request,
+                 stopping_error()); /* which is for a read that nobody is there for */
+    }
     if (connection->stream && connection->stream->sleeps) {
         connection->stream->is_gone = true;
         wake_stream(connection->stream);

@@ -32,7 +32,9 @@ void held_end_stream(struct http *http, struct connection *connection);
 void held_take_posted(struct http *http, struct waiter *posted);
 /* What has happened meanwhile goes to those who listen, and ends those who wait for it. */
 void held_take_news(struct http *http);
-void held_peer_is_gone(struct http *http, struct connection *connection);
+/* The peer of one who is held has closed. `may_read`: maybe only what it sends (RFC 9112 9.6): its read goes
+ * on, which cannot take long; of an operation it hears at once how far that is. */
+void held_peer_closed(struct http *http, struct connection *connection, bool may_read);
 /* Answers those whose time is over; with `all` everyone. */
 void held_end_waits(struct http *http, int64_t now_ms, bool all);
 /* Wakes those who have something to send; with `ends` all, who end when that is done. */

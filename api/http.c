@@ -315,8 +315,9 @@ static int poll_ms(struct http *http, int64_t deadline_ms)
     return ms;
 }
 
-static void take_event(struct http *http, void *what)
+static void take_event(struct http *http, const struct epoll_event *event)
 {
+    void *what = event->data.ptr;
     enum source source = *(enum source *)what;
 
     if (source == SOURCE_DOOR) {
@@ -327,7 +328,7 @@ static void take_event(struct http *http, void *what)
 
         (void)ignored; /* what was posted is looked at after each poll */
     } else {
-        held_peer_is_gone(http, what);
+        held_peer_closed(http, what, (event->events & (EPOLLHUP | EPOLLERR)) == 0);
     }
 }
 
@@ -355,7 +356,7 @@ static void run(struct http *http, int64_t deadline_ms)
 
     http->now_ms = clock_now_ms();
     for (int i = 0; i < n; i++)
-        take_event(http, events[i].data.ptr);
+        take_event(http, &events[i]);
     take_posted(http);
     held_end_waits(http, http->now_ms, false);
     held_wake_streams(http, http->now_ms, http->stopping);

@@ -560,7 +560,7 @@ static bool cpu(const struct metrics_page *page, double *ret)
 static bool started(const struct metrics_page *page, double *ret)
 {
     *ret = (double)page->started_utc_ms / 1000;
-    return true;
+    return clock_was_set(page->started_utc_ms);
 }
 
 static bool resident(const struct metrics_page *page, double *ret)

@@ -455,7 +455,7 @@ static bool can_decide(const struct routes *routes, const struct call *call,
     const char *if_match = call->headers[HEADER_IF_MATCH];
     struct operation ignored;
 
-    if (now->switching || operations_list_is_fresh(now) ||
+    if (now->switching || operations_is_busy(routes->operations) || operations_list_is_fresh(now) ||
         (now->has_list && profile_find(&now->list, &request->target)))
         return true;
     if (if_match && !etag_fits(if_match, now->has_list ? now->etag : "", ETAG_STRONG))

@@ -244,6 +244,8 @@ void tell_on_bus(struct tell *tell, enum bus_event event, const void *data)
         note_switching(tell, ((const struct bus_switching *)data)->until_utc_ms);
         break;
     case BUS_LIST:
+        note(tell, CHANGE_ESIM);
+        break;
     case BUS_HEALTH:
         break;
     }

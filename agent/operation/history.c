@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "agent/base/clock.h"
+
 static int compare(const void *a, const void *b)
 {
     const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -31,7 +33,7 @@ void history_from_results(const struct journal_result *results, size_t count, st
     for (size_t i = 0; i < ret->count; i++) {
         if (results[i].code)
             continue;
-        if (n == 0)
+        if (ret->proven_utc_ms == 0 && clock_was_set(results[i].at_utc_ms))
             ret->proven_utc_ms = results[i].at_utc_ms;
         took[n++] = results[i].ms;
     }

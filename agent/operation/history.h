@@ -13,7 +13,7 @@ enum { HISTORY_MAX = 100 };
 
 struct history {
     size_t count, failed;
-    /* The last one that succeeded; `has_proven` false: none did. */
+    /* One succeeded. The last time that it did by a clock that was set; 0: not known. */
     bool has_proven;
     int64_t proven_utc_ms;
     /* How long those took that succeeded: the middle one (of two, their mean), and the one that 95 of

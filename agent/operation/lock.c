@@ -7,6 +7,8 @@
 #include "agent/operation/fields.h"
 
 #define SECOND_MS INT64_C(1000)
+/* Less than this between the clocks is no news. */
+#define DRIFT_MAX_MS (2 * SECOND_MS)
 
 #define AT(member) FIELD_AT(struct operation_lock, member)
 
@@ -55,14 +57,17 @@ struct error lock_request_from_json(const cJSON *json, struct operation_lock_req
     return e;
 }
 
-bool lock_is_held(struct operation_lock *lock, int64_t journal_now_ms)
+bool lock_is_held(struct operation_lock *lock, int64_t journal_now_ms, int64_t utc_now_ms)
 {
-    int64_t left_ms = lock->ends_ms - journal_now_ms;
+    int64_t left_ms = lock->ends_ms - journal_now_ms, drift_ms;
 
     /* More than anybody can ask for: the end is of another journal's clock. */
     if (!lock->holder[0] || left_ms <= 0 || left_ms > SECOND_MS * LOCK_TTL_MAX_S)
         return false;
     lock->left_ms = left_ms;
+    drift_ms = utc_now_ms + left_ms - lock->until_utc_ms;
+    if (drift_ms > DRIFT_MAX_MS || drift_ms < -DRIFT_MAX_MS)
+        lock->until_utc_ms += drift_ms;
     return true;
 }
 

@@ -24,7 +24,8 @@ struct operation_lock {
     char holder[OPERATION_HOLDER_MAX + 1];
     /* "" none. */
     char reason[OPERATION_REASON_MAX + 1];
-    /* Its end, on the journal's own clock and, for people, on the wall clock as it was set then. */
+    /* Its end, on the journal's own clock and, for people, on the wall clock as it was set then, or as it
+     * is set now where operations.h gave it. */
     int64_t ends_ms, until_utc_ms;
     /* Until then, when operations.h gave it; not kept. */
     int64_t left_ms;
@@ -37,8 +38,8 @@ bool lock_is_holder(const char *text);
 MUST_CHECK struct error lock_request_from_json(const cJSON *json,
                                                struct operation_lock_request *ret);
 
-/* Sets `left_ms`. False: it is over. */
-bool lock_is_held(struct operation_lock *lock, int64_t journal_now_ms);
+/* Sets `left_ms` and, where the wall clock was set since, `until_utc_ms`. False: it is over. */
+bool lock_is_held(struct operation_lock *lock, int64_t journal_now_ms, int64_t utc_now_ms);
 /* `{"holder","reason","until","ttl_s"}`; `ttl_s` is what is left, a begun second counts. Gives
  * (cJSON_Delete); NULL: no memory. */
 cJSON *lock_to_json(const struct operation_lock *lock);

@@ -315,6 +315,8 @@ static void write_unsaved(struct operations *ops)
         ops->scribe.post(ops->scribe.ctx, &ops->unsaved.letters);
     letters_done(&ops->unsaved.letters);
     set_active(ops, &op);
+    /* What its profile's row says of it could not be looked up before. */
+    bus_publish(ops->bus, BUS_LIST, &(struct bus_profiles){ "operation" });
 }
 
 void operations_finish(struct operations *ops)
@@ -331,7 +333,7 @@ static bool let_go_of_lock(struct operations *ops, int64_t *again_ms)
 
     if (!lock.holder[0])
         return false;
-    if (lock_is_held(&lock, journal_now_ms(ops->journal))) {
+    if (lock_is_held(&lock, journal_now_ms(ops->journal), clock_utc_ms())) {
         *again_ms = clock_earlier(*again_ms, clock_now_ms() + lock.left_ms);
         return false;
     }
@@ -386,8 +388,9 @@ static struct problem check_lock(struct operations *ops)
 {
     struct operation_lock lock = ops->held;
 
-    return lock_is_held(&lock, journal_now_ms(ops->journal)) ? lock_refusal(&lock)
-                                                             : (struct problem){ 0 };
+    return lock_is_held(&lock, journal_now_ms(ops->journal), clock_utc_ms())
+               ? lock_refusal(&lock)
+               : (struct problem){ 0 };
 }
 
 static struct problem check_limits(struct operations *ops)
@@ -622,6 +625,16 @@ void operations_close_doors(struct operations *ops)
 
 /* --- readers --- */
 
+bool operations_is_busy(struct operations *ops)
+{
+    bool busy;
+
+    pthread_mutex_lock(&ops->lock);
+    busy = find_going(ops) != NULL;
+    pthread_mutex_unlock(&ops->lock);
+    return busy;
+}
+
 bool operations_find(struct operations *ops, const char *id, struct operation *ret)
 {
     bool found;
@@ -653,7 +666,7 @@ size_t operations_list(struct operations *ops, enum operation_state state, const
 {
     size_t count = journal_list(ops->journal, state, before, cap, ret);
     bool has_active, fits;
-    struct operation active;
+    struct operation active, kept;
 
     pthread_mutex_lock(&ops->lock);
     has_active = ops->has_active;
@@ -666,9 +679,13 @@ size_t operations_list(struct operations *ops, enum operation_state state, const
     fits = state == OPERATION_NONE || active.state == state;
     if (page_has(ret, count, active.id))
         return fits ? page_replace(ret, count, &active) : page_remove(ret, count, active.id);
-    if (fits && !(before && strcmp(active.id, before) >= 0))
-        return page_insert(ret, count, cap, &active);
-    return count;
+    if (!fits || (before && strcmp(active.id, before) >= 0))
+        return count;
+    /* Where the journal has it as one of these, it has it on another page. */
+    if (journal_find(ops->journal, active.id, &kept) &&
+        (state == OPERATION_NONE || kept.state == state))
+        return count;
+    return page_insert(ret, count, cap, &active);
 }
 
 /* --- a word in between --- */
@@ -737,7 +754,7 @@ bool operations_get_lock(struct operations *ops, struct operation_lock *ret)
     pthread_mutex_lock(&ops->lock);
     lock = ops->held;
     pthread_mutex_unlock(&ops->lock);
-    if (!lock_is_held(&lock, journal_now_ms(ops->journal)))
+    if (!lock_is_held(&lock, journal_now_ms(ops->journal), clock_utc_ms()))
         return false;
     *ret = lock;
     return true;

@@ -80,6 +80,8 @@ enum admission operations_admit(struct operations *ops, const struct operation_r
                                 const char *if_match, struct operation *ret,
                                 struct problem *ret_problem);
 
+/* One waits or runs. */
+bool operations_is_busy(struct operations *ops);
 /* By the agent's own id. False: not known. */
 bool operations_find(struct operations *ops, const char *id, struct operation *ret);
 /* By door and the sender's id. False: not known. */

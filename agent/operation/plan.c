@@ -209,8 +209,8 @@ static bool add_history(cJSON *to, const struct history *h)
     return history && add_number(history, "count", (int64_t)h->count) &&
            add_number(history, "failed", (int64_t)h->failed) &&
            (!h->has_proven || (add_number(history, "median_ms", h->median_ms) &&
-                               add_number(history, "p95_ms", h->p95_ms) &&
-                               json_add_time(history, "proven_at", h->proven_utc_ms))) &&
+                               add_number(history, "p95_ms", h->p95_ms))) &&
+           (!h->proven_utc_ms || json_add_time(history, "proven_at", h->proven_utc_ms)) &&
            add_known(history, "last_error", error_code_name(h->last_error));
 }
 

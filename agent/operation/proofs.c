@@ -86,7 +86,7 @@ struct render_facts proofs_find(void *ctx, const struct iccid *iccid)
     if (!row)
         row = add(proofs, iccid);
     facts.label = proofs->label ? proofs->label(proofs->ctx, iccid) : NULL;
-    facts.proven_utc_ms = row->history.has_proven ? row->history.proven_utc_ms : 0;
+    facts.proven_utc_ms = row->history.proven_utc_ms;
     facts.last_error = row->history.last_error;
     return facts;
 }

@@ -15,7 +15,8 @@ enum bus_event {
     BUS_OPERATION_AGAIN,
     /* BUS_PROFILES: the list, or which profile is in use; `data` is a const struct bus_profiles *. */
     BUS_PROFILES,
-    /* BUS_LIST: the list was read after a switch, and is as it was but for its ETag; `data` NULL. */
+    /* BUS_LIST: the list is as it was, but for its ETag or what else is known of its rows; `data` is a
+     * const struct bus_profiles *. */
     BUS_LIST,
     /* BUS_CONNECTIVITY: a new reading is in the snapshot; `data` NULL. */
     BUS_CONNECTIVITY,

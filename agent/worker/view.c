@@ -142,8 +142,10 @@ void view_take_list(struct view *view, const struct profile_list *list)
     view->list_by = "external";
     view_publish(view);
     if (!news) {
+        if (strcmp(told.by, "external") == 0)
+            told.by = "start"; /* the modem or the card: nobody changed anything */
         if (strcmp(etag, view->now.etag) != 0)
-            bus_publish(view->bus, BUS_LIST, NULL);
+            bus_publish(view->bus, BUS_LIST, &told);
         return;
     }
     log_info("profile list is known", LOG_NUM("count", (int64_t)list->count),

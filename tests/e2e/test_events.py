@@ -175,6 +175,11 @@ def test_health(lab):
     sim.come_back()
     at = len(listener.events)
     wait_until(lambda: any(n == "health" and d["ready"] for n, _, d in listener.events[at:]))
+    # The list is read anew and has another ETag; nobody has changed anything.
+    etag = agent.http("GET", "/v1/profiles")[1]["etag"]
+    wait_until(lambda: any(n == "profiles" for n, _, _ in listener.events[at:]))
+    told = [d for n, _, d in listener.events[at:] if n == "profiles"]
+    assert [d["by"] for d in told] == ["start"] and told[0]["etag"] == etag
     listener.close()
 
 

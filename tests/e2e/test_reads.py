@@ -2,7 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import ALPHA, BETA, GAMMA, wait_until
+import raw_http
+from harness import ALPHA, BETA, GAMMA, free_port, wait_until
 
 EID = "89001039450410141400000000001580"
 CARD_OPS = ("open", "select", "eid", "list", "close", "get-response", "enable")
@@ -48,6 +49,18 @@ def test_cold_reads_cost_at_most_six_commands_and_nothing_is_asked_twice(lab):
         agent.http("GET", "/v1/eid")
         agent.http("GET", "/v1/profiles")
     assert card_commands(sim) == asked
+
+
+def test_who_sends_nothing_more_may_still_read(lab):
+    """shutdown(SHUT_WR), as of nc -N: the answer is waited for."""
+    port = free_port()
+    slow = {"modem.apdu_latency_ms": 150}
+    _, agent = ready(lab, None, slow, {"api.listen": f"127.0.0.1:{port}"})
+    request = b"GET /v1/profiles HTTP/1.1\r\nHost: localhost\r\nCache-Control: no-cache\r\n\r\n"
+    for door in (agent.socket, port):
+        answer = raw_http.exchange(door, [request, raw_http.SHUT])[0]
+        assert answer.status == 200, answer
+        assert agent.http("GET", "/v1/profiles")[1]["etag"] == answer.headers["etag"]
 
 
 def test_no_cache_reads_the_card(lab):

@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -256,13 +257,23 @@ def test_a_moment_by_a_clock_that_was_not_set_is_not_told(lab):
     assert agent.http("GET", "/v1/profiles")[0] == agent.http("GET", "/v1/connectivity")[0] == 200
     info = agent.http("GET", "/v1/info")[2]
     assert info["agent"]["clock_set"] is False and "enabled_since" not in info["card"]
+    row = next(r for r in agent.http("GET", "/v1/profiles")[2]["profiles"] if r["iccid"] == BETA)
+    plan = agent.http("GET", f"/v1/profiles/{BETA}/plan")[2]
+    assert "proven_at" not in row and "proven_at" not in plan["history"] and plan["history"]["count"] == 1
     text = agent.http("GET", "/metrics")[2]
+    assert "process_start_time" not in text
     assert "enabled_since_timestamp" not in text and "connectivity_read_timestamp" not in text
+    agent.http("PUT", "/v1/locks/switch", body={"holder": "ann", "ttl_s": 3600})
     # The clock comes, and then the agent once more.
     clock.set_wall(0)
+    until = datetime.fromisoformat(agent.http("GET", "/v1/locks/switch")[2]["until"])
+    assert abs(until.timestamp() - time.time() - 3600) < 60
     agent.stop()
     agent.start()
     agent.wait_ready()
     assert agent.http("GET", "/v1/profiles")[0] == 200
     info = agent.http("GET", "/v1/info")[2]
     assert info["agent"]["clock_set"] is True and "enabled_since" not in info["card"]
+    row = next(r for r in agent.http("GET", "/v1/profiles")[2]["profiles"] if r["iccid"] == BETA)
+    assert "proven_at" not in row
+    assert "process_start_time" in agent.http("GET", "/metrics")[2]

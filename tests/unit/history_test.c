@@ -3,13 +3,15 @@
 
 enum { ROW_MAX = 6 };
 
+#define DAY INT64_C(1795464089120) /* by a clock that is set */
+
 #define OK(how_long, when)                                                                         \
     {                                                                                              \
-        .ms = (how_long), .at_utc_ms = (when)                                                      \
+        .ms = (how_long), .at_utc_ms = DAY + (when)                                                \
     }
 #define FAILED(why, when)                                                                          \
     {                                                                                              \
-        .ms = 999999, .code = (why), .at_utc_ms = (when)                                           \
+        .ms = 999999, .code = (why), .at_utc_ms = DAY + (when)                                     \
     }
 
 /* Newest first. */
@@ -21,12 +23,14 @@ static const struct {
 } rows[] = {
     // clang-format off
     { "none", 0, { { .ms = 0 } }, { 0 } },
-    { "one", 1, { OK(20000, 50) }, { 1, 0, true, 50, 20000, 20000, ERROR_NONE } },
-    { "two", 2, { OK(30000, 50), OK(20001, 40) }, { 2, 0, true, 50, 25000, 30000, ERROR_NONE } },
-    { "three, in no order", 3, { OK(30000, 50), OK(90000, 40), OK(20000, 30) }, { 3, 0, true, 50, 30000, 90000, ERROR_NONE } },
+    { "one", 1, { OK(20000, 50) }, { 1, 0, true, DAY + 50, 20000, 20000, ERROR_NONE } },
+    { "two", 2, { OK(30000, 50), OK(20001, 40) }, { 2, 0, true, DAY + 50, 25000, 30000, ERROR_NONE } },
+    { "three, in no order", 3, { OK(30000, 50), OK(90000, 40), OK(20000, 30) }, { 3, 0, true, DAY + 50, 30000, 90000, ERROR_NONE } },
     { "only failed", 2, { FAILED(ERROR_NO_DATA, 50), FAILED(ERROR_UNREACHABLE, 40) }, { 2, 2, false, 0, 0, 0, ERROR_NO_DATA } },
-    { "failed after it was proven", 4, { FAILED(ERROR_UNREACHABLE, 60), FAILED(ERROR_NO_DATA, 50), OK(7000, 40), OK(9000, 30) }, { 4, 2, true, 40, 8000, 9000, ERROR_UNREACHABLE } },
-    { "proven after it failed", 3, { OK(7000, 60), FAILED(ERROR_NO_DATA, 50), OK(5000, 40) }, { 3, 1, true, 60, 6000, 7000, ERROR_NONE } },
+    { "failed after it was proven", 4, { FAILED(ERROR_UNREACHABLE, 60), FAILED(ERROR_NO_DATA, 50), OK(7000, 40), OK(9000, 30) }, { 4, 2, true, DAY + 40, 8000, 9000, ERROR_UNREACHABLE } },
+    { "proven after it failed", 3, { OK(7000, 60), FAILED(ERROR_NO_DATA, 50), OK(5000, 40) }, { 3, 1, true, DAY + 60, 6000, 7000, ERROR_NONE } },
+    { "proven by a clock that was not set", 1, { { .ms = 7000, .at_utc_ms = 50 } }, { 1, 0, true, 0, 7000, 7000, ERROR_NONE } },
+    { "and before by one that was", 2, { { .ms = 7000, .at_utc_ms = 50 }, OK(9000, 30) }, { 2, 0, true, DAY + 30, 8000, 9000, ERROR_NONE } },
 }; // clang-format on
 
 static void assert_history(const struct history *got, const struct history *expected)

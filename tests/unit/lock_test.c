@@ -38,8 +38,32 @@ static void ends_by_itself(void **state)
         strcpy(lock.holder, times[i].holder);
         lock.ends_ms = times[i].ends_ms;
         lock.left_ms = -1;
-        assert_int_equal(lock_is_held(&lock, times[i].now_ms), times[i].left_ms >= 0);
+        assert_int_equal(lock_is_held(&lock, times[i].now_ms, UNTIL_MS), times[i].left_ms >= 0);
         assert_int_equal(lock.left_ms, times[i].left_ms);
+    }
+}
+
+/* 40 s are left. */
+static const struct {
+    const char *what;
+    int64_t utc_now_ms, until_utc_ms;
+} clocks[] = {
+    { "as it was", UNTIL_MS - 40000, UNTIL_MS },
+    { "a little off", UNTIL_MS - 40000 + 2000, UNTIL_MS },
+    { "a little off, the other way", UNTIL_MS - 40000 - 2000, UNTIL_MS },
+    { "set since", UNTIL_MS + 3600000, UNTIL_MS + 3600000 + 40000 },
+    { "set back since", UNTIL_MS - 3600000, UNTIL_MS - 3600000 + 40000 },
+};
+
+static void its_end_is_told_by_the_clock_of_now(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(clocks); i++) {
+        struct operation_lock lock = example();
+
+        print_message("%s\n", clocks[i].what);
+        assert_true(lock_is_held(&lock, lock.ends_ms - 40000, clocks[i].utc_now_ms));
+        assert_int_equal(lock.until_utc_ms, clocks[i].until_utc_ms);
     }
 }
 
@@ -171,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_asked_for),
         cmocka_unit_test(ends_by_itself),
+        cmocka_unit_test(its_end_is_told_by_the_clock_of_now),
         cmocka_unit_test(its_json_is_the_contracts),
         cmocka_unit_test(a_refusal_says_who_why_and_until_when),
         cmocka_unit_test(as_text_and_back),

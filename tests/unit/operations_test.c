@@ -42,7 +42,7 @@ static struct {
     struct state *state;
     struct operations *ops;
     unsigned wakes;
-    size_t heard_count, heard_wrong, health_count;
+    size_t heard_count, heard_wrong, health_count, list_count;
     struct heard heard[HEARD_MAX];
     struct operation again; /* what was told last for one that came again */
     bool forgotten;         /* what is told need not be kept */
@@ -93,7 +93,9 @@ static void hear(void *ctx, enum bus_event event, const void *data)
         all.again = *op;
     if (event == BUS_HEALTH)
         all.health_count++;
-    if (event == BUS_OPERATION_AGAIN || event == BUS_HEALTH)
+    if (event == BUS_LIST)
+        all.list_count++;
+    if (event == BUS_OPERATION_AGAIN || event == BUS_HEALTH || event == BUS_LIST)
         return;
     if (event != BUS_OPERATION || all.heard_count == HEARD_MAX ||
         (!all.forgotten && (!operations_find(all.ops, op->id, &now) || now.rev < op->rev))) {
@@ -943,6 +945,37 @@ static void lists_page_and_filter(void **state)
     assert_int_equal(operations_list(all.ops, OPERATION_FAILED, NULL, 12, rows), 0);
 }
 
+/* Ids are of the wall clock, which may have been set back before a restart: pages go by arrival, and
+ * end. */
+static void pages_end_when_the_clock_went_back(void **state)
+{
+    char ids[3][ID_LEN + 1];
+    struct operation rows[4], op;
+
+    (void)state;
+    publish(SNAP_LIST);
+    op = accepted(B);
+    end_well(op.id);
+    op = now_of(op.id);
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        op.id[0] = '7';
+        op.id[ID_LEN - 1] = (char)('0' + i);
+        memcpy(ids[i], op.id, sizeof ids[i]);
+        assert_ok(journal_write(all.temp.journal, &(struct journal_change){ .op = &op }));
+    }
+    op = accepted(B);
+    assert_int_equal(operations_list(all.ops, OPERATION_NONE, NULL, 2, rows), 2);
+    assert_string_equal(rows[0].id, op.id);
+    assert_string_equal(rows[1].id, ids[2]);
+    assert_int_equal(operations_list(all.ops, OPERATION_NONE, ids[2], 2, rows), 2);
+    assert_string_equal(rows[0].id, ids[1]);
+    assert_string_equal(rows[1].id, ids[0]);
+    assert_int_equal(operations_list(all.ops, OPERATION_NONE, ids[0], 4, rows), 1);
+    assert_string_not_equal(rows[0].id, op.id);
+    assert_int_equal(operations_list(all.ops, OPERATION_ACCEPTED, NULL, 3, rows), 1);
+    assert_int_equal(operations_list(all.ops, OPERATION_ACCEPTED, ids[2], 3, rows), 0);
+}
+
 /* --- messages --- */
 
 static void assert_posted(size_t i, const char *id, int64_t rev, const char *state)
@@ -1474,8 +1507,11 @@ static void a_switch_goes_on_without_a_disk(void **state)
     assert_int_equal(operations_tick(all.ops), fake_clock.now_ms + 1000);
     fake_clock_pass(999);
     assert_int_not_equal(operations_tick(all.ops), CLOCK_NEVER);
+    assert_int_equal(all.list_count, 0);
     fake_clock_pass(1);
     assert_int_equal(operations_tick(all.ops), CLOCK_NEVER);
+    /* The row of its profile says now how it ended. */
+    assert_int_equal(all.list_count, 1);
     assert_int_equal(all.heard_count, 5);
     assert_int_equal(all.posted_count, 3);
     assert_posted(2, op.id, 5, "succeeded");
@@ -1995,6 +2031,7 @@ int main(void)
         TEST(a_time_correction_does_not_expire),
         TEST(running_expires_only_until_enable),
         TEST(lists_page_and_filter),
+        TEST(pages_end_when_the_clock_went_back),
         TEST(letters_are_written_with_the_change),
         TEST(limits_are_at_the_door),
         TEST(every_enable_counts),

@@ -441,6 +441,19 @@ static void unknown_list(void **state)
     expect(ask(&call), 202, "\"accepted\"");
 }
 
+/* Whether the profile is there matters no more once another is in the way. */
+static void unknown_list_and_another_waits(void **state)
+{
+    struct call first = call_of("POST", "/v1/profiles/" B "/enable"),
+                call = call_of("POST", "/v1/profiles/" OTHER "/enable");
+
+    (void)state;
+    expect(ask(&first), 202, "\"accepted\"");
+    all.now.has_list = false;
+    publish();
+    expect(ask(&call), 409, "\"switch-in-progress\"");
+}
+
 static void keys(void **state)
 {
     struct call call = call_of("POST", "/v1/profiles/" B "/enable");
@@ -516,10 +529,13 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(table),      TEST(too_large),       TEST(headers),      TEST(nothing_known),
-        TEST(fresh),      TEST(unknown_profile), TEST(unknown_list), TEST(dropped_each_time),
-        TEST(keys),       TEST(waits),           TEST(cancel),       TEST(order_of_refusals),
-        TEST(a_new_call),
+        TEST(table),        TEST(too_large),
+        TEST(headers),      TEST(nothing_known),
+        TEST(fresh),        TEST(unknown_profile),
+        TEST(unknown_list), TEST(dropped_each_time),
+        TEST(keys),         TEST(waits),
+        TEST(cancel),       TEST(order_of_refusals),
+        TEST(a_new_call),   TEST(unknown_list_and_another_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
