@@ -55,6 +55,11 @@ void view_take_eid(struct view *view, const struct eid *eid)
     view->now.eid_at_ms = clock_now_ms();
 }
 
+void view_drop_eid(struct view *view)
+{
+    view->now.has_eid = false;
+}
+
 static bool same_enabled(const struct profile_list *a, const struct profile_list *b)
 {
     const struct profile *x = profile_enabled(a);

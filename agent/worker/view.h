@@ -37,6 +37,8 @@ bool view_has(const struct view *view, enum read_want want);
 
 void view_take_identity(struct view *view, const struct modem_identity *id);
 void view_take_eid(struct view *view, const struct eid *eid);
+/* The card that it is of is in no more. */
+void view_drop_eid(struct view *view);
 /* There was a list before, and `list` has none of its profiles. */
 bool view_is_other_card(const struct view *view, const struct profile_list *list);
 /* What the journal remembers of the profile in use, since when (0: not known) and by what; "" nothing. A

@@ -311,6 +311,8 @@ static void take_parts(struct worker *worker, unsigned wants, const struct eid *
 {
     if (wants & READ_EID && !eid_error->code)
         take_eid(worker, eid);
+    else if (wants & READ_EID && eid_error->code == ERROR_APPLET_ABSENT)
+        view_drop_eid(&worker->view); /* one without an applet came in for it */
     if (wants & READ_PROFILES && !e->code) {
         /* A card that was changed in silence: its EID comes with the next job. */
         if (!(wants & READ_EID) && view_is_other_card(&worker->view, &worker->list))

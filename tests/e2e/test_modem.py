@@ -50,6 +50,25 @@ def test_vanishes_and_returns_under_another_name(lab):
     sim.check()
 
 
+def test_another_card_without_an_applet(lab):
+    """The EID of the card that was there before is not told as the new one's."""
+    sim, agent = ready(lab)
+    assert agent.http("GET", "/v1/eid")[0] == 200
+    sim.vanish()
+    sim.set("card.lpm", False)
+    sim.come_back()
+    wait_until(lambda: agent.http("GET", "/readyz")[2].get("code") == "applet-absent")
+    status, _, problem = agent.http("GET", "/v1/eid")
+    assert (status, problem["code"]) == (502, "applet-absent")
+    assert "eid" not in agent.http("GET", "/v1/info")[2]["card"]
+    # It comes back.
+    sim.vanish()
+    sim.set("card.lpm", True)
+    sim.come_back()
+    agent.wait_ready()
+    assert agent.http("GET", "/v1/eid")[0] == 200
+
+
 def test_vanishes_in_the_middle_of_a_read(lab):
     sim, agent = ready(lab)
     sim.fault("modem", "AT+CSIM", action="vanish", delay_ms=1000)
