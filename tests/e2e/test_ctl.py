@@ -597,6 +597,10 @@ def test_follows_over_a_restart(lab):
     assert "succeeded" in out
 
 
+# What a watch says when the agent has gone, once.
+AWAY = r"lpmctl: the agent at \S+ is away; waiting for it\n"
+
+
 class Watch:
     """A running `lpmctl watch` and its lines."""
 
@@ -647,8 +651,9 @@ def test_watch_over_a_restart(lab):
     assert len(instances) == 2
     assert [row for row in watch.events("reset")], "another instance: read all anew"
     wait_until(lambda: re.search(r"^\S+Z  reset  ", "".join(people.lines), re.M), what="people hear of it, too")
-    assert watch.end() == (OK, "")
-    assert people.end() == (OK, "")
+    for one in (watch, people):
+        status, err = one.end()
+        assert status == OK and re.fullmatch(AWAY, err), err
 
 
 def self_test(agent, watch, iccid):
@@ -669,12 +674,88 @@ def heard_again(agent, watch):
     return len(watch.events("operation")) > before
 
 
-def test_watch_ends_by_its_time_and_with_its_reader(quiet):
-    check(ctl(quiet, "watch", "--timeout", "1"), OK)
-    with open("/dev/full", "w") as full:
-        words = [binary("lpmctl"), "eid", "--socket", quiet.socket]
-        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60 * SLOW)
-        assert done.returncode == LOCAL and "could not be written" in done.stderr
+EVENT = b"id: 1\nevent: health\ndata: {}\n\n"
+
+
+def stream(connection, body, kind="text/event-stream"):
+    connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode() + body)
+
+
+def test_watch_ends_by_its_time_and_with_its_reader(quiet, tmp_path):
+    check(ctl(quiet, "watch", "--timeout", "2"), OK)
+    with serving(tmp_path / "s", lambda c, head: stream(c, EVENT)) as server, open("/dev/full", "w") as full:
+        for words in (["eid", "--socket", quiet.socket], ["watch", "--socket", server.path]):
+            words = [binary("lpmctl"), *words]
+            done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60 * SLOW)
+            assert done.returncode == LOCAL and "could not be written" in done.stderr, words
+
+
+def test_watch_of_who_never_answers(tmp_path):
+    """Nothing was watched: that is no good end, by its time or by Ctrl-C."""
+    over = threading.Event()
+    with serving(tmp_path / "s", lambda connection, head: over.wait(60 * SLOW)) as server:
+        done = check(ctl(server.path, "watch", "--timeout", "1"), TIMED_OUT)
+        assert "in time" in done.stderr and not done.stdout
+        words = [binary("lpmctl"), "watch", "--socket", server.path]
+        process = subprocess.Popen(words, env=environment())
+        wait_until(lambda: len(server.heads) == 2, what="it has asked")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60 * SLOW) == INTERRUPTED
+        over.set()
+
+
+def test_watch_says_once_that_the_agent_is_away(tmp_path):
+    """However often it is tried again in vain; and anew when it goes a second time."""
+    over = threading.Event()
+    count = [0]
+
+    def reply(connection, head):
+        count[0] += 1
+        if count[0] in (1, 5, 7):
+            stream(connection, b"retry: 50\n" + EVENT)
+        if count[0] == 7:
+            over.wait(60 * SLOW)
+
+    with serving(tmp_path / "s", reply) as server:
+        words = [binary("lpmctl"), "watch", "--json", "--socket", server.path]
+        process = subprocess.Popen(
+            words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(3):
+            assert '"health"' in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60 * SLOW)
+        over.set()
+    assert process.returncode == OK and re.fullmatch(f"({AWAY}){{2}}", err), err
+
+
+NO_STREAMS = {
+    "html": lambda c, head: answer(c, b"<html>", kind="text/html"),
+    "json": lambda c, head: answer(c, b"{}"),
+    "html without end": lambda c, head: (stream(c, b"<html>", "text/html"), c.recv(1)),
+    "no type": lambda c, head: c.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + EVENT),
+    "a longer type": lambda c, head: stream(c, EVENT, "text/event-streams"),
+}
+
+
+@pytest.mark.parametrize("what", NO_STREAMS)
+def test_watch_takes_nothing_but_events(tmp_path, what):
+    with serving(tmp_path / "s", NO_STREAMS[what]) as server:
+        done = check(ctl(server.path, "watch"), LOCAL)
+        assert "is not lpm-agent" in done.stderr and not done.stdout
+    # Also where the agent was before.
+    head_count = [0]
+
+    def first_ours(connection, head):
+        head_count[0] += 1
+        if head_count[0] == 1:
+            stream(connection, b"retry: 100\n" + EVENT, "Text/Event-Stream ; charset=utf-8")
+        else:
+            NO_STREAMS[what](connection, head)
+
+    with serving(tmp_path / "t", first_ours) as server:
+        done = check(ctl(server.path, "watch", "--json"), LOCAL)
+        assert '"health"' in done.stdout and "is not lpm-agent" in done.stderr
 
 
 # --- doctor ---
