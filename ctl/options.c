@@ -51,7 +51,7 @@ static const struct option_row rows[] = {
     { "since", 0, "TIME", AT(since), 0, 0, false, "all readings since: 2026-11-26T08:00:00Z, or 90m, 6h, 2d ago" },
     { "holder", 0, "NAME", AT(holder), 0, 0, false, "who takes or gives the lock" },
     { "log", 0, "FILE", AT(log), 0, 0, false, "the log to put in; default: journalctl -u lpm-agent" },
-    { "socket", 0, "PATH", AT(socket), 0, 0, true, "the agent's socket; default: $LPM_SOCKET, else api.socket of the configuration" },
+    { "socket", 0, "PATH", AT(socket), 0, 0, true, "the agent's socket; default: $LPM_SOCKET, else $LPM_AGENT__API__SOCKET, else api.socket of the configuration" },
     { "config", 'c', "FILE", AT(config), 0, 0, true, "default: /etc/lpm-agent/config.json" },
     { "json", 'j', NULL, AT(json), 0, 0, true, "what the agent said, for programs" },
     { "timeout", 0, "S", AT(timeout_s), 1, TEN_YEARS_S, true, "give up after S seconds; default: 40, with --wait the switch's own longest time" },

@@ -117,6 +117,20 @@ def test_finds_the_socket(quiet, tmp_path):
     assert EID in check(ctl(None, "eid", env={"LPM_SOCKET": quiet.socket}), OK).stdout
     done = ctl(None, "eid", "--socket", quiet.socket, env={"LPM_SOCKET": "/nowhere"})
     assert EID in check(done, OK).stdout
+    # What the agent's own environment says of its configuration, with a file or without; each goes before the next.
+    other = tmp_path / "other.json"
+    other.write_text('{"api": {"socket": "/nowhere"}}')
+    viewed = tmp_path / "viewed.json"
+    viewed.write_text('{"api": {"socket": "/nowhere", "view_socket": "%s"}}' % quiet.socket)
+    ours = {"LPM_AGENT__API__SOCKET": quiet.socket}
+    for env, file in [
+        (ours, other),
+        (ours, tmp_path / "none"),
+        ({"LPM_AGENT__api__socket": quiet.socket, "LPM_AGENT__NONSENSE": "1"}, other),
+        ({"LPM_AGENT__API__SOCKET": "null"}, viewed),
+        ({"LPM_AGENT__API__SOCKET": "/nowhere", "LPM_SOCKET": quiet.socket}, other),
+    ]:
+        assert EID in check(ctl(None, "eid", "--config", str(file), env=env), OK).stdout, env
     # A proxy of the environment is not for this.
     done = ctl(quiet, "eid", env={"http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"})
     check(done, OK)
