@@ -346,8 +346,28 @@ def test_answers_without_what_is_expected(tmp_path):
                 check(ctl(server.path, *args, "--timeout", "20"), OK)
             assert ctl(server.path, "enable", ALPHA, "--wait", "--timeout", "1").returncode in (FAILED, TIMED_OUT)
             check(ctl(server.path, "plan", "spare", "--timeout", "20"), USAGE)
-        for body[0] in NOBODYS:
-            assert ctl(server.path, "doctor", "--timeout", "20").returncode in (OK, FAILED)
+
+
+def test_the_doctor_believes_no_other_json(tmp_path):
+    """Neither that it is the agent, nor of an agent what is no answer to what was asked."""
+    ours = {"agent": {"version": "x"}}
+    body = {}
+
+    def reply(connection, head):
+        path = head.decode().split(" ")[1]
+        answer(connection, body.get(path, body[""]))
+
+    with serving(tmp_path / "s", reply) as server:
+        for body[""] in NOBODYS:
+            status, checks = doctor(server.path, "--timeout", "20")
+            assert status == FAILED and levels(checks, "agent") == ["FAIL"] and levels(checks, "the rest") == ["-"]
+            assert "is not lpm-agent" in checks["agent"][0]["text"]
+        body["/v1/info"] = json.dumps(ours).encode()
+        for body[""] in NOBODYS:
+            _, checks = doctor(server.path, "--timeout", "20")
+            assert levels(checks, "agent") == ["warn"] and "lpm-agent x answers" in checks["agent"][0]["text"]
+            for name in ("profiles", "network", "lock", "switches"):
+                assert not levels(checks, name), (body[""], checks)
 
 
 def poisoned(value):
