@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/json.h"
@@ -290,7 +289,7 @@ enum outcome follow_to_the_end(struct context *ctl, cJSON *operation)
         .op = operation,
         .deadline_ms = ctl->deadline_ms,
         .reached = true,
-        .live = isatty(fileno(ctl->out)) && !ctl->options->json,
+        .live = text_takes_escapes(ctl->out) && !ctl->options->json,
     };
     enum outcome outcome;
 

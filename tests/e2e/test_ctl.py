@@ -525,6 +525,13 @@ def test_live_on_a_terminal(lab):
     assert status == OK and f"\033[1m{BETA}" in out
     assert "\033" not in on_terminal(agent, "profiles", env={"NO_COLOR": "1"})[0]
     assert "\033" not in on_terminal(agent, "profiles", "--json")[0]
+    # A terminal that knows no escapes gets the lines that a file gets.
+    for term, iccid in (("dumb", ALPHA), ("", BETA)):
+        out, status = on_terminal(agent, "enable", iccid, "--wait", env={"TERM": term})
+        assert status == OK and "\033" not in out and "…" not in out, out
+        phases = [line.split()[0] for line in out.splitlines() if re.match(r"  [a-z-]+ +[\d.]+ m?s$", line)]
+        assert phases == ["enabling", "resetting", "registering", "attaching", "verifying"], out
+        assert "\033" not in on_terminal(agent, "profiles", env={"TERM": term})[0]
 
 
 def test_interrupted_it_goes_on(lab):
