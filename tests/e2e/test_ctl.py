@@ -75,7 +75,7 @@ READS = [
     (["eid"], "/v1/eid", [EID]),
     (["profiles"], "/v1/profiles", ["ICCID", f"*  {ALPHA}", f"   {BETA}   spare", "fallback"]),
     (["info"], "/v1/info", ["agent", "modem", "ready", EID, "csim"]),
-    (["connectivity"], "/v1/connectivity", ["home", "26201", "RSRP", "attached"]),
+    (["connectivity"], "/v1/connectivity", ["home", "26201", "RSRP -95 dBm, RSRQ -10 dB", "attached"]),
     (["connectivity", "--since", "1h"], None, ["TIME", "NETWORK", "home"]),
     (["operations"], "/v1/operations", ["ID", "STATE"]),
     (["plan", "spare"], f"/v1/profiles/{BETA}/plan", [BETA, "accepted", "at most", ALPHA]),
@@ -620,6 +620,47 @@ def test_follows_without_events(lab, how):
         done = check(ctl(server.path, "enable", BETA, "--wait"), OK)
     assert "registering" in done.stdout and "succeeded" in done.stdout
     assert sum(b"/v1/operations/" in head for head in server.heads) > 1
+
+
+UNFINISHED = {
+    "its time is over": (None, ["--timeout", "2"], TIMED_OUT),
+    "Ctrl-C": (None, [], INTERRUPTED),
+    "the agent is lost": ("lost", ["--timeout", "2"], UNREACHABLE),
+    "the agent knows it no more": ("404 Not Found", [], REFUSED),
+}
+
+
+@pytest.mark.parametrize("how", UNFINISHED)
+def test_programs_get_what_is_known_of_a_switch_that_goes_on(tmp_path, how):
+    """A document whatever ends it: the operation as it was last seen, which is more than the first of it."""
+    then, args, status = UNFINISHED[how]
+    operation = {"id": "01JD", "state": "running", "rev": 1, "phase": "enabling"}
+    later = json.dumps({**operation, "rev": 2, "phase": "registering"}).encode()
+    asked = []
+
+    def reply(connection, head):
+        line = head.split(b"\r\n")[0]
+        if line.startswith(b"POST"):
+            answer(connection, json.dumps(operation).encode())
+        elif b"/v1/events" in line:
+            answer(connection, b'{"code":"not-found","detail":"no"}', "404 Not Found")
+        elif not asked or not then:
+            answer(connection, later)
+            asked.append(line)
+        elif then != "lost":
+            answer(connection, b'{"code":"not-found","detail":"no"}', then)
+
+    with serving(tmp_path / "s", reply) as server:
+        words = [binary("lpmctl"), "enable", BETA, "--wait", "--json", "--socket", server.path, *args]
+        process = subprocess.Popen(
+            words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        if how == "Ctrl-C":
+            wait_until(lambda: len(asked) > 1, what="it has asked again")
+            process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=TIMEOUT * SLOW)
+    assert process.returncode == status, out + err
+    assert json.loads(out) == json.loads(later) and "01JD" in err
 
 
 def test_follows_over_a_restart(lab):
