@@ -1237,6 +1237,10 @@ def test_completion(quiet, tmp_path):
     assert complete(f"lpmctl --socket {quiet.socket} enable sp") == {"spare"}
     assert complete(f"lpmctl --socket = {quiet.socket} enable sp") == {"spare"}
     assert complete("lpmctl operations --state fa") == {"failed"}
+    # Of '--state=fa' bash makes three words, of '--state=' two.
+    assert complete("lpmctl operations --state = fa") == {"failed"}
+    assert "failed" in complete("lpmctl operations --state =")
+    assert complete("lpmctl operations --limit =") == set()
     ids = {op["id"] for op in quiet.http("GET", "/v1/operations")[2]["operations"]}
     assert complete("lpmctl operations ''", env) == ids == complete("lpmctl cancel ''", env)
     # Without an agent: nothing, and no noise.
@@ -1244,6 +1248,67 @@ def test_completion(quiet, tmp_path):
     (tmp_path / "file").write_text("")
     assert complete(f"lpmctl --config {tmp_path}/fi") == {f"{tmp_path}/file"}
     assert complete(f"lpmctl bundle {tmp_path}/fi") == {f"{tmp_path}/file"}
+    assert complete(f"lpmctl --config = {tmp_path}/fi") == {f"{tmp_path}/file"}
+    assert complete(f"lpmctl bundle --log = {tmp_path}/fi") == {f"{tmp_path}/file"}
+
+
+def on_tab(folder, line, env=None):
+    """What an interactive bash in `folder` has of the line after Tab and Enter: the words of the command."""
+    words = folder / ".words"
+    setup = f"""
+        source {ROOT}/ctl/lpmctl.bash
+        lpmctl() {{ if [ -n "$AT_TAB" ]; then {binary("lpmctl")} "$@"; else printf '%s\\0' "$@" end >{words}; fi; }}
+        _at_tab() {{ AT_TAB=1; _lpmctl "$@"; AT_TAB=; }}
+        complete -F _at_tab lpmctl
+        bind 'set enable-bracketed-paste off'
+        unset HISTFILE
+        PS1=READY
+    """
+    (folder / ".rc").write_text(setup)
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execve("/bin/bash", ["bash", "--noprofile", "--rcfile", ".rc", "-i"], environment(INPUTRC="/dev/null", **(env or {})))
+    out = b""
+    with contextlib.suppress(OSError):
+        while part := os.read(fd, 65536):
+            out += part
+            if line and b"READY" in out:
+                # The last word shows whether a blank came behind what was completed.
+                os.write(fd, line.encode() + b"\tx\nexit\n")
+                line = None
+    os.close(fd)
+    os.waitpid(pid, 0)
+    assert words.exists(), out.decode(errors="replace")
+    said = words.read_text().split("\0")[:-2]
+    words.unlink()
+    return said
+
+
+def test_completion_of_files(quiet, tmp_path):
+    """As bash does it everywhere: a folder gets its slash and no blank, a name with blanks its quotes."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a b.json").write_text("")
+    (tmp_path / "it's.json").write_text("")
+    table = [
+        ("lpmctl eid --config fo", ["eid", "--config", "folder/x"]),
+        ("lpmctl eid --config=fo", ["eid", "--config=folder/x"]),
+        ("lpmctl eid --config a", ["eid", "--config", "a b.json", "x"]),
+        ("lpmctl eid --config=a", ["eid", "--config=a b.json", "x"]),
+        ("lpmctl eid -c a\\ ", ["eid", "-c", "a b.json", "x"]),
+        ("lpmctl eid -c 'a ", ["eid", "-c", "a b.json", "x"]),
+        ("lpmctl eid -c it", ["eid", "-c", "it's.json", "x"]),
+        ("lpmctl bundle fo", ["bundle", "folder/x"]),
+        ("lpmctl bundle a", ["bundle", "a b.json", "x"]),
+        ("lpmctl operations --state=fa", ["operations", "--state=failed", "x"]),
+        ("lpmctl operations --state fa", ["operations", "--state", "failed", "x"]),
+        ("lpmctl pla", ["plan", "x"]),
+    ]
+    for line, words in table:
+        assert on_tab(tmp_path, line) == words, line
+    # A word that is no file's name stays one where a folder is called so.
+    (tmp_path / "spare").mkdir()
+    assert on_tab(tmp_path, "lpmctl plan sp", {"LPM_SOCKET": quiet.socket}) == ["plan", "spare", "x"]
 
 
 def test_version():
