@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <curl/curl.h>
 
@@ -24,6 +25,8 @@ struct asking {
     char url[URL_MAX];
     int64_t heard_ms;
     bool too_much;
+    /* It is none of call->data_type. */
+    bool is_other;
 };
 
 static long status_of(CURL *easy)
@@ -34,6 +37,20 @@ static long status_of(CURL *easy)
     return status;
 }
 
+bool client_is_type(const char *content_type, const char *media)
+{
+    size_t n = strlen(media);
+
+    return strncasecmp(content_type, media, n) == 0 && strchr("; \t", content_type[n]);
+}
+
+static const char *type_of(CURL *easy)
+{
+    char *type = NULL;
+
+    return curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type ? type : "";
+}
+
 static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct asking *a = ctx;
@@ -41,6 +58,10 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx)
     bool taken;
 
     a->heard_ms = clock_now_ms();
+    a->is_other = a->call->on_data && status_of(a->easy) == 200 &&
+                  !client_is_type(type_of(a->easy), a->call->data_type);
+    if (a->is_other)
+        return 0;
     if (a->call->on_data && status_of(a->easy) == 200)
         taken = a->call->on_data(bytes, len, a->call->ctx);
     else
@@ -119,7 +140,7 @@ static enum client_result result_of(struct asking *a, CURLcode code)
 {
     long os_errno = 0;
 
-    if (code == CURLE_OK)
+    if (code == CURLE_OK || a->is_other)
         return CLIENT_OK;
     if (a->too_much)
         return give_up(a, CLIENT_TOO_MUCH, "the answer is longer than it may be");
@@ -197,11 +218,8 @@ static enum client_result run(struct asking *a)
 
 static void keep_type(struct asking *a)
 {
-    char *type = NULL;
-
     a->answer->status = status_of(a->easy);
-    if (curl_easy_getinfo(a->easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type)
-        (void)snprintf(a->answer->type, sizeof a->answer->type, "%s", type);
+    (void)snprintf(a->answer->type, sizeof a->answer->type, "%s", type_of(a->easy));
 }
 
 enum client_result client_ask(const char *socket, const struct client_call *call,

@@ -44,8 +44,10 @@ struct client_call {
     int64_t deadline_ms;
     /* For how long the other side may be silent; 0: as long as it likes. */
     int64_t idle_ms;
-    /* Of an answer with status 200: instead of keeping it. False: enough. */
+    /* Of an answer with status 200: instead of keeping it. False: enough. One of a type other than `data_type` is
+     * not on_data()'s; it may never end, so its first bytes are the end of it, with CLIENT_OK. */
     bool (*on_data)(const char *bytes, size_t len, void *ctx);
+    const char *data_type;
     /* Each 100 ms or so, between pieces. False: end it. It may ask other questions. */
     bool (*on_tick)(void *ctx);
     void *ctx;
@@ -64,4 +66,6 @@ struct client_answer {
 /* Sets *ret in any case (client_done()). Status codes are not looked at. */
 enum client_result client_ask(const char *socket, const struct client_call *call,
                               struct client_answer *ret);
+/* Whether a Content-Type is this media type, whatever its parameters. */
+bool client_is_type(const char *content_type, const char *media);
 void client_done(struct client_answer *answer);

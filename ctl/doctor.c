@@ -16,6 +16,7 @@
 #include "ctl/field.h"
 #include "ctl/peer.h"
 #include "ctl/place.h"
+#include "ctl/shape.h"
 #include "ctl/text.h"
 
 extern char **environ;
@@ -72,22 +73,35 @@ void doctor_say(struct doctor *d, enum doctor_level level, const char *advice, c
 
 /* --- what is gathered --- */
 
-/* NULL: no answer, or none of a 200. */
-static cJSON *fetch(const struct doctor *d, const char *path)
+/* NULL: no answer, none of a 200, or none of lpm-agent's. *ret_answer is set in any case (client_done()). */
+static cJSON *fetch(const struct doctor *d, const char *path, enum shape shape,
+                    enum client_result *ret_result, struct client_answer *ret_answer)
 {
     const struct client_call call = {
         .method = "GET",
         .path = path,
         .deadline_ms = d->ctl->deadline_ms,
     };
-    struct client_answer answer;
     cJSON *json = NULL;
 
-    if (client_ask(d->ctl->socket, &call, &answer) == CLIENT_OK && answer.status == 200) {
-        struct error e = json_parse(buffer_text(&answer.body), answer.body.len, &json);
+    *ret_result = client_ask(d->ctl->socket, &call, ret_answer);
+    if (*ret_result == CLIENT_OK && ret_answer->status == 200) {
+        struct error e = json_parse(buffer_text(&ret_answer->body), ret_answer->body.len, &json);
 
         (void)e; /* then it is not known */
     }
+    if (shape_fits(shape, json))
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+static cJSON *fetch_more(const struct doctor *d, const char *path, enum shape shape)
+{
+    enum client_result result;
+    struct client_answer answer;
+    cJSON *json = fetch(d, path, shape, &result, &answer);
+
     client_done(&answer);
     return json;
 }
@@ -104,26 +118,15 @@ static void gather_config(struct doctor *d)
 
 static void gather_answers(struct doctor *d)
 {
-    const struct client_call call = {
-        .method = "GET",
-        .path = "/v1/info",
-        .deadline_ms = d->ctl->deadline_ms,
-    };
-
     d->agent = peer_pid(d->ctl->socket);
-    d->result = client_ask(d->ctl->socket, &call, &d->answer);
-    if (d->result == CLIENT_OK && d->answer.status == 200) {
-        struct error e = json_parse(buffer_text(&d->answer.body), d->answer.body.len, &d->info);
-
-        (void)e; /* then it is none of lpm-agent's */
-    }
+    d->info = fetch(d, "/v1/info", SHAPE_INFO, &d->result, &d->answer);
     client_done(&d->answer);
     if (!d->info)
         return;
-    d->profiles = fetch(d, "/v1/profiles");
-    d->connectivity = fetch(d, "/v1/connectivity");
-    d->operations = fetch(d, "/v1/operations?limit=1");
-    d->lock = fetch(d, "/v1/locks/switch");
+    d->profiles = fetch_more(d, "/v1/profiles", SHAPE_PROFILES);
+    d->connectivity = fetch_more(d, "/v1/connectivity", SHAPE_CONNECTIVITY);
+    d->operations = fetch_more(d, "/v1/operations?limit=1", SHAPE_OPERATIONS);
+    d->lock = fetch_more(d, "/v1/locks/switch", SHAPE_LOCK);
 }
 
 static void gather_port(struct doctor *d)

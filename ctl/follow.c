@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/json.h"
@@ -267,19 +266,29 @@ static enum outcome tell_goes_on(const struct follow *f)
     return f->reached ? OUTCOME_TIMEOUT : OUTCOME_UNREACHABLE;
 }
 
+/* Ended or not: whoever started it needs its id. */
+static bool print_document(const struct follow *f)
+{
+    char *text = cJSON_PrintUnformatted(f->op);
+
+    if (text)
+        (void)fprintf(f->ctl->out, "%s\n", text);
+    free(text);
+    return text != NULL;
+}
+
 static enum outcome tell_end(struct follow *f)
 {
-    char *text;
+    bool is_over = follow_is_over(f->op);
 
-    if (!follow_is_over(f->op))
-        return tell_goes_on(f);
-    if (!f->ctl->options->json)
+    if (is_over && !f->ctl->options->json)
         return show_end(f->ctl, f->op);
-    text = cJSON_PrintUnformatted(f->op);
-    if (!text)
+    if (f->ctl->options->json && !print_document(f)) {
+        ask_complain("out of memory");
         return OUTCOME_LOCAL;
-    (void)fprintf(f->ctl->out, "%s\n", text);
-    free(text);
+    }
+    if (!is_over)
+        return tell_goes_on(f);
     return strcmp(field_shown(f->op, "state"), "succeeded") == 0 ? OUTCOME_OK : OUTCOME_FAILED;
 }
 
@@ -290,7 +299,7 @@ enum outcome follow_to_the_end(struct context *ctl, cJSON *operation)
         .op = operation,
         .deadline_ms = ctl->deadline_ms,
         .reached = true,
-        .live = isatty(fileno(ctl->out)) && !ctl->options->json,
+        .live = text_takes_escapes(ctl->out) && !ctl->options->json,
     };
     enum outcome outcome;
 

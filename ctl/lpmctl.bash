@@ -91,17 +91,29 @@ _lpmctl_words() { # command, word before, word
     esac
 }
 
+# As bash completes files elsewhere: a folder's slash, and quotes where a name needs them.
+_lpmctl_files() { # word
+    compopt -o filenames 2>/dev/null # only while bash completes
+    mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
 _lpmctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command
+    # Of '--socket=PATH' bash makes three words, of '--socket=' two.
+    if [ "$word" = = ]; then
+        word=
+    elif [ "$before" = = ]; then
+        before=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
     command=$(_lpmctl_command)
     COMPREPLY=()
     case $before:$command in
     --socket:* | --config:* | -c:* | --log:*)
-        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        _lpmctl_files "$word"
         return
         ;;
     *:bundle)
-        [[ $word == -* ]] || { mapfile -t COMPREPLY < <(compgen -f -- "$word") && return; }
+        [[ $word == -* ]] || { _lpmctl_files "$word" && return; }
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$(_lpmctl_words "$command" "$before" "$word")" -- "$word")

@@ -44,9 +44,9 @@ int main(int argc, char **argv)
         options_print_help(options.command, stdout);
     else
         outcome = run(&options);
-    if ((ferror(stdout) || fflush(stdout) != 0) && outcome == OUTCOME_OK) {
+    if (ferror(stdout) || fflush(stdout) != 0) {
         ask_complain("what there was to say could not be written");
-        outcome = OUTCOME_LOCAL;
+        outcome = outcome == OUTCOME_OK ? OUTCOME_LOCAL : outcome;
     }
     return (int)outcome;
 }

@@ -51,7 +51,7 @@ static const struct option_row rows[] = {
     { "since", 0, "TIME", AT(since), 0, 0, false, "all readings since: 2026-11-26T08:00:00Z, or 90m, 6h, 2d ago" },
     { "holder", 0, "NAME", AT(holder), 0, 0, false, "who takes or gives the lock" },
     { "log", 0, "FILE", AT(log), 0, 0, false, "the log to put in; default: journalctl -u lpm-agent" },
-    { "socket", 0, "PATH", AT(socket), 0, 0, true, "the agent's socket; default: $LPM_SOCKET, else api.socket of the configuration" },
+    { "socket", 0, "PATH", AT(socket), 0, 0, true, "the agent's socket; default: $LPM_SOCKET, else $LPM_AGENT__API__SOCKET, else api.socket of the configuration" },
     { "config", 'c', "FILE", AT(config), 0, 0, true, "default: /etc/lpm-agent/config.json" },
     { "json", 'j', NULL, AT(json), 0, 0, true, "what the agent said, for programs" },
     { "timeout", 0, "S", AT(timeout_s), 1, TEN_YEARS_S, true, "give up after S seconds; default: 40, with --wait the switch's own longest time" },
@@ -146,6 +146,27 @@ static const struct option_row *row_of(int option)
     return NULL;
 }
 
+/* The word that a letter without meaning stands in: getopt_long() may be in the middle of it, or past it. */
+static const char *word_with(int letter, char **argv)
+{
+    return argv[optind] && strchr(argv[optind], letter) ? argv[optind] : argv[optind - 1];
+}
+
+/* What getopt_long() stopped at: `optopt` has a letter, or a long option that is known; 0: the word has it. */
+static bool say_stopped(int reason, char **argv, char *why)
+{
+    const struct option_row *row = optopt >= FIRST_VALUE ? row_of(optopt) : NULL;
+
+    if (row)
+        return say(why, "--%s: %s", row->name,
+                   reason == ':' ? "a value is missing" : "it takes no value");
+    if (reason == ':')
+        return say(why, "-%c: a value is missing", optopt);
+    if (optopt > 0 && optopt < 0x80)
+        return say(why, "no such option: '-%c'", optopt);
+    return say(why, "no such option: '%s'", optopt ? word_with(optopt, argv) : argv[optind - 1]);
+}
+
 static bool find_command(const char *name, struct options *to, char *why)
 {
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
@@ -195,10 +216,8 @@ bool options_parse(int argc, char **argv, struct options *ret, char ret_why[OPTI
     for (int option; (option = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
         const struct option_row *row = row_of(option);
 
-        if (option == ':')
-            return say(ret_why, "%s: a value is missing", argv[optind - 1]);
         if (!row)
-            return say(ret_why, "no such option: '%s'", argv[optind - 1]);
+            return say_stopped(option, argv, ret_why);
         seen[row - rows] = true;
         if (!keep(row, optarg, ret, ret_why))
             return false;

@@ -188,25 +188,25 @@ enum outcome show_info(struct context *ctl, const cJSON *info)
     return print_table(ctl, &t);
 }
 
-static void add_level(struct line *l, const cJSON *signal, const char *path, const char *what)
+static void add_level(struct line *l, const cJSON *signal, const char *const row[3])
 {
     double value;
 
-    if (field_number(signal, path, &value))
-        add(l, "%s%s %g", l->len ? ", " : "", what, value);
+    if (field_number(signal, row[0], &value))
+        add(l, "%s%s %g %s", l->len ? ", " : "", row[1], value, row[2]);
 }
 
 static void signal_text(const cJSON *connectivity, char *ret, size_t size)
 {
-    static const char *const rows[][2] = {
-        { "rsrp_dbm", "RSRP" }, { "rsrq_db", "RSRQ" },  { "sinr_db", "SINR" },
-        { "rscp_dbm", "RSCP" }, { "ecno_db", "Ec/No" }, { "rssi_dbm", "RSSI" },
+    static const char *const rows[][3] = {
+        { "rsrp_dbm", "RSRP", "dBm" }, { "rsrq_db", "RSRQ", "dB" },  { "sinr_db", "SINR", "dB" },
+        { "rscp_dbm", "RSCP", "dBm" }, { "ecno_db", "Ec/No", "dB" }, { "rssi_dbm", "RSSI", "dBm" },
     };
     const cJSON *signal = field_find(connectivity, "signal");
     struct line l = line_of(ret, size);
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        add_level(&l, signal, rows[i][0], rows[i][1]);
+        add_level(&l, signal, rows[i]);
 }
 
 static void data_text(const cJSON *connectivity, char *ret, size_t size)

@@ -4,6 +4,8 @@
 
 #include "agent/base/id.h"
 
+static const char media[] = "text/event-stream";
+
 /* The agent sends a comment every 15 s. */
 enum { IDLE_MS = 45000, RETRY_DEFAULT_MS = 3000, PAUSE_MAX_MS = 30000, DOUBLINGS_MAX = 4 };
 
@@ -53,6 +55,7 @@ enum client_result stream_run(struct stream *stream, const char *socket, int64_t
         .deadline_ms = deadline_ms,
         .idle_ms = IDLE_MS,
         .on_data = take,
+        .data_type = media,
         .on_tick = on_tick ? tick : NULL,
         .ctx = &running,
     };
@@ -65,6 +68,11 @@ enum client_result stream_run(struct stream *stream, const char *socket, int64_t
         headers[1] = resume;
     }
     return client_ask(socket, &call, ret);
+}
+
+bool stream_is(enum client_result result, const struct client_answer *answer)
+{
+    return result == CLIENT_OK && answer->status == 200 && client_is_type(answer->type, media);
 }
 
 int64_t stream_pause_ms(const struct stream *stream)

@@ -23,8 +23,10 @@ void stream_init(struct stream *stream, void (*tell)(const struct sse_event *eve
                  void *ctx);
 void stream_done(struct stream *stream);
 /* Events are told until the connection ends or `on_tick` (may be NULL; gets tell's ctx) wants no more. Goes
- * on behind the last event of the connection before. A status other than 200 is in *ret (client_done()). */
+ * on behind the last event of the connection before. What is no stream is in *ret (client_done()). */
 enum client_result stream_run(struct stream *stream, const char *socket, int64_t deadline_ms,
                               bool (*on_tick)(void *ctx), struct client_answer *ret);
+/* Whether what stream_run() brought was a stream, ended by who sent it. */
+bool stream_is(enum client_result result, const struct client_answer *answer);
 /* How long to wait before the next one: as the agent wants it, longer after failures, jittered. */
 int64_t stream_pause_ms(const struct stream *stream);

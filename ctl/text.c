@@ -15,12 +15,18 @@ static const char *const codes[] = {
     [TEXT_GREEN] = "\033[32m", [TEXT_YELLOW] = "\033[33m", [TEXT_RED] = "\033[31m",
 };
 
+bool text_takes_escapes(FILE *out)
+{
+    const char *term = getenv("TERM");
+
+    return isatty(fileno(out)) && term && term[0] && strcmp(term, "dumb") != 0;
+}
+
 bool text_wants_colour(FILE *out)
 {
     const char *no = getenv("NO_COLOR");
-    const char *term = getenv("TERM");
 
-    return isatty(fileno(out)) && !(no && no[0]) && !(term && strcmp(term, "dumb") == 0);
+    return text_takes_escapes(out) && !(no && no[0]);
 }
 
 /* Controls, and what writes from right to left or has no width: it could hide or swap digits. */

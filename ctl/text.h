@@ -10,7 +10,9 @@
 
 enum text_colour { TEXT_PLAIN = 0, TEXT_BOLD, TEXT_DIM, TEXT_GREEN, TEXT_YELLOW, TEXT_RED };
 
-/* Only for a terminal, and where neither NO_COLOR (any text) nor TERM=dumb speaks against it. */
+/* A terminal that does as escape sequences say: not one of TERM=dumb, or of no TERM. */
+bool text_takes_escapes(FILE *out);
+/* Such a terminal, and NO_COLOR (any text) does not speak against it. */
 bool text_wants_colour(FILE *out);
 
 void text_put_safe(FILE *out, const char *text);

@@ -89,7 +89,7 @@ static enum outcome judge(struct watch *w, enum client_result result, bool ever_
     cJSON *document = NULL;
     enum outcome outcome;
 
-    if (result == CLIENT_OK && answer->status == 200)
+    if (stream_is(result, answer))
         return OUTCOME_OK; /* the agent ended it */
     if (ever_open && (result != CLIENT_OK || answer->status == 503))
         return OUTCOME_OK;
@@ -101,6 +101,13 @@ static enum outcome judge(struct watch *w, enum client_result result, bool ever_
 static bool goes_on(const struct watch *w, int64_t deadline_ms)
 {
     return !interrupt_came() && !w->stream.enough && clock_now_ms() < deadline_ms;
+}
+
+static void wait_for_it(struct watch *w, int64_t deadline_ms)
+{
+    if (w->stream.open) /* just now it was there: said once, however often it is tried again */
+        ask_complain("the agent at %s is away; waiting for it", w->ctl->socket);
+    (void)interrupt_nap(clock_earlier(stream_pause_ms(&w->stream), deadline_ms - clock_now_ms()));
 }
 
 static enum outcome run(struct watch *w)
@@ -115,14 +122,14 @@ static enum outcome run(struct watch *w)
         enum outcome outcome = OUTCOME_OK;
 
         ever_open = ever_open || w->stream.open;
-        if (goes_on(w, deadline_ms))
+        /* Its time or Ctrl-C is the good end of a watch, but not of one that never began. */
+        if (!ever_open || goes_on(w, deadline_ms))
             outcome = judge(w, result, ever_open, &answer);
         client_done(&answer);
         if (outcome != OUTCOME_OK)
             return outcome;
         if (goes_on(w, deadline_ms))
-            (void)interrupt_nap(
-                clock_earlier(stream_pause_ms(&w->stream), deadline_ms - clock_now_ms()));
+            wait_for_it(w, deadline_ms);
     }
     return w->stream.enough ? OUTCOME_LOCAL : OUTCOME_OK;
 }

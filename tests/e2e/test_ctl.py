@@ -75,7 +75,7 @@ READS = [
     (["eid"], "/v1/eid", [EID]),
     (["profiles"], "/v1/profiles", ["ICCID", f"*  {ALPHA}", f"   {BETA}   spare", "fallback"]),
     (["info"], "/v1/info", ["agent", "modem", "ready", EID, "csim"]),
-    (["connectivity"], "/v1/connectivity", ["home", "26201", "RSRP", "attached"]),
+    (["connectivity"], "/v1/connectivity", ["home", "26201", "RSRP -95 dBm, RSRQ -10 dB", "attached"]),
     (["connectivity", "--since", "1h"], None, ["TIME", "NETWORK", "home"]),
     (["operations"], "/v1/operations", ["ID", "STATE"]),
     (["plan", "spare"], f"/v1/profiles/{BETA}/plan", [BETA, "accepted", "at most", ALPHA]),
@@ -117,6 +117,20 @@ def test_finds_the_socket(quiet, tmp_path):
     assert EID in check(ctl(None, "eid", env={"LPM_SOCKET": quiet.socket}), OK).stdout
     done = ctl(None, "eid", "--socket", quiet.socket, env={"LPM_SOCKET": "/nowhere"})
     assert EID in check(done, OK).stdout
+    # What the agent's own environment says of its configuration, with a file or without; each goes before the next.
+    other = tmp_path / "other.json"
+    other.write_text('{"api": {"socket": "/nowhere"}}')
+    viewed = tmp_path / "viewed.json"
+    viewed.write_text('{"api": {"socket": "/nowhere", "view_socket": "%s"}}' % quiet.socket)
+    ours = {"LPM_AGENT__API__SOCKET": quiet.socket}
+    for env, file in [
+        (ours, other),
+        (ours, tmp_path / "none"),
+        ({"LPM_AGENT__api__socket": quiet.socket, "LPM_AGENT__NONSENSE": "1"}, other),
+        ({"LPM_AGENT__API__SOCKET": "null"}, viewed),
+        ({"LPM_AGENT__API__SOCKET": "/nowhere", "LPM_SOCKET": quiet.socket}, other),
+    ]:
+        assert EID in check(ctl(None, "eid", "--config", str(file), env=env), OK).stdout, env
     # A proxy of the environment is not for this.
     done = ctl(quiet, "eid", env={"http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"})
     check(done, OK)
@@ -332,8 +346,28 @@ def test_answers_without_what_is_expected(tmp_path):
                 check(ctl(server.path, *args, "--timeout", "20"), OK)
             assert ctl(server.path, "enable", ALPHA, "--wait", "--timeout", "1").returncode in (FAILED, TIMED_OUT)
             check(ctl(server.path, "plan", "spare", "--timeout", "20"), USAGE)
-        for body[0] in NOBODYS:
-            assert ctl(server.path, "doctor", "--timeout", "20").returncode in (OK, FAILED)
+
+
+def test_the_doctor_believes_no_other_json(tmp_path):
+    """Neither that it is the agent, nor of an agent what is no answer to what was asked."""
+    ours = {"agent": {"version": "x"}}
+    body = {}
+
+    def reply(connection, head):
+        path = head.decode().split(" ")[1]
+        answer(connection, body.get(path, body[""]))
+
+    with serving(tmp_path / "s", reply) as server:
+        for body[""] in NOBODYS:
+            status, checks = doctor(server.path, "--timeout", "20")
+            assert status == FAILED and levels(checks, "agent") == ["FAIL"] and levels(checks, "the rest") == ["-"]
+            assert "is not lpm-agent" in checks["agent"][0]["text"]
+        body["/v1/info"] = json.dumps(ours).encode()
+        for body[""] in NOBODYS:
+            _, checks = doctor(server.path, "--timeout", "20")
+            assert levels(checks, "agent") == ["warn"] and "lpm-agent x answers" in checks["agent"][0]["text"]
+            for name in ("profiles", "network", "lock", "switches"):
+                assert not levels(checks, name), (body[""], checks)
 
 
 def poisoned(value):
@@ -491,6 +525,13 @@ def test_live_on_a_terminal(lab):
     assert status == OK and f"\033[1m{BETA}" in out
     assert "\033" not in on_terminal(agent, "profiles", env={"NO_COLOR": "1"})[0]
     assert "\033" not in on_terminal(agent, "profiles", "--json")[0]
+    # A terminal that knows no escapes gets the lines that a file gets.
+    for term, iccid in (("dumb", ALPHA), ("", BETA)):
+        out, status = on_terminal(agent, "enable", iccid, "--wait", env={"TERM": term})
+        assert status == OK and "\033" not in out and "…" not in out, out
+        phases = [line.split()[0] for line in out.splitlines() if re.match(r"  [a-z-]+ +[\d.]+ m?s$", line)]
+        assert phases == ["enabling", "resetting", "registering", "attaching", "verifying"], out
+        assert "\033" not in on_terminal(agent, "profiles", env={"TERM": term})[0]
 
 
 def test_interrupted_it_goes_on(lab):
@@ -581,6 +622,47 @@ def test_follows_without_events(lab, how):
     assert sum(b"/v1/operations/" in head for head in server.heads) > 1
 
 
+UNFINISHED = {
+    "its time is over": (None, ["--timeout", "2"], TIMED_OUT),
+    "Ctrl-C": (None, [], INTERRUPTED),
+    "the agent is lost": ("lost", ["--timeout", "2"], UNREACHABLE),
+    "the agent knows it no more": ("404 Not Found", [], REFUSED),
+}
+
+
+@pytest.mark.parametrize("how", UNFINISHED)
+def test_programs_get_what_is_known_of_a_switch_that_goes_on(tmp_path, how):
+    """A document whatever ends it: the operation as it was last seen, which is more than the first of it."""
+    then, args, status = UNFINISHED[how]
+    operation = {"id": "01JD", "state": "running", "rev": 1, "phase": "enabling"}
+    later = json.dumps({**operation, "rev": 2, "phase": "registering"}).encode()
+    asked = []
+
+    def reply(connection, head):
+        line = head.split(b"\r\n")[0]
+        if line.startswith(b"POST"):
+            answer(connection, json.dumps(operation).encode())
+        elif b"/v1/events" in line:
+            answer(connection, b'{"code":"not-found","detail":"no"}', "404 Not Found")
+        elif not asked or not then:
+            answer(connection, later)
+            asked.append(line)
+        elif then != "lost":
+            answer(connection, b'{"code":"not-found","detail":"no"}', then)
+
+    with serving(tmp_path / "s", reply) as server:
+        words = [binary("lpmctl"), "enable", BETA, "--wait", "--json", "--socket", server.path, *args]
+        process = subprocess.Popen(
+            words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        if how == "Ctrl-C":
+            wait_until(lambda: len(asked) > 1, what="it has asked again")
+            process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=TIMEOUT * SLOW)
+    assert process.returncode == status, out + err
+    assert json.loads(out) == json.loads(later) and "01JD" in err
+
+
 def test_follows_over_a_restart(lab):
     sim = lab.sim(overrides=DEAD)
     agent = lab.agent(sim, config={"switch.register_s": 20})
@@ -595,6 +677,10 @@ def test_follows_over_a_restart(lab):
     out, err = waiting.communicate(timeout=TIMEOUT * 4 * SLOW)
     assert waiting.returncode == OK, out + err
     assert "succeeded" in out
+
+
+# What a watch says when the agent has gone, once.
+AWAY = r"lpmctl: the agent at \S+ is away; waiting for it\n"
 
 
 class Watch:
@@ -647,8 +733,9 @@ def test_watch_over_a_restart(lab):
     assert len(instances) == 2
     assert [row for row in watch.events("reset")], "another instance: read all anew"
     wait_until(lambda: re.search(r"^\S+Z  reset  ", "".join(people.lines), re.M), what="people hear of it, too")
-    assert watch.end() == (OK, "")
-    assert people.end() == (OK, "")
+    for one in (watch, people):
+        status, err = one.end()
+        assert status == OK and re.fullmatch(AWAY, err), err
 
 
 def self_test(agent, watch, iccid):
@@ -669,12 +756,88 @@ def heard_again(agent, watch):
     return len(watch.events("operation")) > before
 
 
-def test_watch_ends_by_its_time_and_with_its_reader(quiet):
-    check(ctl(quiet, "watch", "--timeout", "1"), OK)
-    with open("/dev/full", "w") as full:
-        words = [binary("lpmctl"), "eid", "--socket", quiet.socket]
-        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60 * SLOW)
-        assert done.returncode == LOCAL and "could not be written" in done.stderr
+EVENT = b"id: 1\nevent: health\ndata: {}\n\n"
+
+
+def stream(connection, body, kind="text/event-stream"):
+    connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode() + body)
+
+
+def test_watch_ends_by_its_time_and_with_its_reader(quiet, tmp_path):
+    check(ctl(quiet, "watch", "--timeout", "2"), OK)
+    with serving(tmp_path / "s", lambda c, head: stream(c, EVENT)) as server, open("/dev/full", "w") as full:
+        for words in (["eid", "--socket", quiet.socket], ["watch", "--socket", server.path]):
+            words = [binary("lpmctl"), *words]
+            done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60 * SLOW)
+            assert done.returncode == LOCAL and "could not be written" in done.stderr, words
+
+
+def test_watch_of_who_never_answers(tmp_path):
+    """Nothing was watched: that is no good end, by its time or by Ctrl-C."""
+    over = threading.Event()
+    with serving(tmp_path / "s", lambda connection, head: over.wait(60 * SLOW)) as server:
+        done = check(ctl(server.path, "watch", "--timeout", "1"), TIMED_OUT)
+        assert "in time" in done.stderr and not done.stdout
+        words = [binary("lpmctl"), "watch", "--socket", server.path]
+        process = subprocess.Popen(words, env=environment())
+        wait_until(lambda: len(server.heads) == 2, what="it has asked")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60 * SLOW) == INTERRUPTED
+        over.set()
+
+
+def test_watch_says_once_that_the_agent_is_away(tmp_path):
+    """However often it is tried again in vain; and anew when it goes a second time."""
+    over = threading.Event()
+    count = [0]
+
+    def reply(connection, head):
+        count[0] += 1
+        if count[0] in (1, 5, 7):
+            stream(connection, b"retry: 50\n" + EVENT)
+        if count[0] == 7:
+            over.wait(60 * SLOW)
+
+    with serving(tmp_path / "s", reply) as server:
+        words = [binary("lpmctl"), "watch", "--json", "--socket", server.path]
+        process = subprocess.Popen(
+            words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(3):
+            assert '"health"' in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60 * SLOW)
+        over.set()
+    assert process.returncode == OK and re.fullmatch(f"({AWAY}){{2}}", err), err
+
+
+NO_STREAMS = {
+    "html": lambda c, head: answer(c, b"<html>", kind="text/html"),
+    "json": lambda c, head: answer(c, b"{}"),
+    "html without end": lambda c, head: (stream(c, b"<html>", "text/html"), c.recv(1)),
+    "no type": lambda c, head: c.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + EVENT),
+    "a longer type": lambda c, head: stream(c, EVENT, "text/event-streams"),
+}
+
+
+@pytest.mark.parametrize("what", NO_STREAMS)
+def test_watch_takes_nothing_but_events(tmp_path, what):
+    with serving(tmp_path / "s", NO_STREAMS[what]) as server:
+        done = check(ctl(server.path, "watch"), LOCAL)
+        assert "is not lpm-agent" in done.stderr and not done.stdout
+    # Also where the agent was before.
+    head_count = [0]
+
+    def first_ours(connection, head):
+        head_count[0] += 1
+        if head_count[0] == 1:
+            stream(connection, b"retry: 100\n" + EVENT, "Text/Event-Stream ; charset=utf-8")
+        else:
+            NO_STREAMS[what](connection, head)
+
+    with serving(tmp_path / "t", first_ours) as server:
+        done = check(ctl(server.path, "watch", "--json"), LOCAL)
+        assert '"health"' in done.stdout and "is not lpm-agent" in done.stderr
 
 
 # --- doctor ---
@@ -1074,6 +1237,10 @@ def test_completion(quiet, tmp_path):
     assert complete(f"lpmctl --socket {quiet.socket} enable sp") == {"spare"}
     assert complete(f"lpmctl --socket = {quiet.socket} enable sp") == {"spare"}
     assert complete("lpmctl operations --state fa") == {"failed"}
+    # Of '--state=fa' bash makes three words, of '--state=' two.
+    assert complete("lpmctl operations --state = fa") == {"failed"}
+    assert "failed" in complete("lpmctl operations --state =")
+    assert complete("lpmctl operations --limit =") == set()
     ids = {op["id"] for op in quiet.http("GET", "/v1/operations")[2]["operations"]}
     assert complete("lpmctl operations ''", env) == ids == complete("lpmctl cancel ''", env)
     # Without an agent: nothing, and no noise.
@@ -1081,6 +1248,67 @@ def test_completion(quiet, tmp_path):
     (tmp_path / "file").write_text("")
     assert complete(f"lpmctl --config {tmp_path}/fi") == {f"{tmp_path}/file"}
     assert complete(f"lpmctl bundle {tmp_path}/fi") == {f"{tmp_path}/file"}
+    assert complete(f"lpmctl --config = {tmp_path}/fi") == {f"{tmp_path}/file"}
+    assert complete(f"lpmctl bundle --log = {tmp_path}/fi") == {f"{tmp_path}/file"}
+
+
+def on_tab(folder, line, env=None):
+    """What an interactive bash in `folder` has of the line after Tab and Enter: the words of the command."""
+    words = folder / ".words"
+    setup = f"""
+        source {ROOT}/ctl/lpmctl.bash
+        lpmctl() {{ if [ -n "$AT_TAB" ]; then {binary("lpmctl")} "$@"; else printf '%s\\0' "$@" end >{words}; fi; }}
+        _at_tab() {{ AT_TAB=1; _lpmctl "$@"; AT_TAB=; }}
+        complete -F _at_tab lpmctl
+        bind 'set enable-bracketed-paste off'
+        unset HISTFILE
+        PS1=READY
+    """
+    (folder / ".rc").write_text(setup)
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execve("/bin/bash", ["bash", "--noprofile", "--rcfile", ".rc", "-i"], environment(INPUTRC="/dev/null", **(env or {})))
+    out = b""
+    with contextlib.suppress(OSError):
+        while part := os.read(fd, 65536):
+            out += part
+            if line and b"READY" in out:
+                # The last word shows whether a blank came behind what was completed.
+                os.write(fd, line.encode() + b"\tx\nexit\n")
+                line = None
+    os.close(fd)
+    os.waitpid(pid, 0)
+    assert words.exists(), out.decode(errors="replace")
+    said = words.read_text().split("\0")[:-2]
+    words.unlink()
+    return said
+
+
+def test_completion_of_files(quiet, tmp_path):
+    """As bash does it everywhere: a folder gets its slash and no blank, a name with blanks its quotes."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a b.json").write_text("")
+    (tmp_path / "it's.json").write_text("")
+    table = [
+        ("lpmctl eid --config fo", ["eid", "--config", "folder/x"]),
+        ("lpmctl eid --config=fo", ["eid", "--config=folder/x"]),
+        ("lpmctl eid --config a", ["eid", "--config", "a b.json", "x"]),
+        ("lpmctl eid --config=a", ["eid", "--config=a b.json", "x"]),
+        ("lpmctl eid -c a\\ ", ["eid", "-c", "a b.json", "x"]),
+        ("lpmctl eid -c 'a ", ["eid", "-c", "a b.json", "x"]),
+        ("lpmctl eid -c it", ["eid", "-c", "it's.json", "x"]),
+        ("lpmctl bundle fo", ["bundle", "folder/x"]),
+        ("lpmctl bundle a", ["bundle", "a b.json", "x"]),
+        ("lpmctl operations --state=fa", ["operations", "--state=failed", "x"]),
+        ("lpmctl operations --state fa", ["operations", "--state", "failed", "x"]),
+        ("lpmctl pla", ["plan", "x"]),
+    ]
+    for line, words in table:
+        assert on_tab(tmp_path, line) == words, line
+    # A word that is no file's name stays one where a folder is called so.
+    (tmp_path / "spare").mkdir()
+    assert on_tab(tmp_path, "lpmctl plan sp", {"LPM_SOCKET": quiet.socket}) == ["plan", "spare", "x"]
 
 
 def test_version():
