@@ -840,7 +840,7 @@ const showOlder = () => readOperations(operations().pop()?.id).catch((e) => note
 
 // --- the dialog of a switch ---
 
-let asked = null; // { ref, key, etag, plan, sending, turn } of the open dialog
+let asked = null; // { ref, key, etag, plan, passes, sending, turn } of the open dialog
 
 function openSwitch(profile) {
   /* One key for each dialog: asked again after a lost answer, the agent knows it and never switches twice. */
@@ -861,7 +861,10 @@ async function readPlan() {
   const { etag } = known;
   const answer = await call('GET', `v1/profiles/${mine.ref}/plan`).catch((e) => e);
   if (asked !== mine || turn !== mine.turn) return;
-  Object.assign(mine, { plan: answer.json, etag });
+  /* A tick is for what stood there as it was set; a wait that got shorter is still the same one. */
+  const passes = JSON.stringify(answer.json?.obstacles.map((row) => row.forcible && [row.code, row.detail]));
+  if (mine.passes !== passes) $('force').checked = false;
+  Object.assign(mine, { plan: answer.json, passes, etag });
   $('plan').replaceChildren(...(answer.json ? planNodes(answer.json) : [p('', why(answer))]));
   showForce();
 }

@@ -321,6 +321,33 @@ const cases = {
     assert.equal((await api('GET', '/v1/locks/switch')).status, 404);
   },
 
+  /* Who ticked force agreed to what stood there then, and to nothing that came after. */
+  async consent(browser) {
+    const page = await open(browser);
+    await enter(page);
+    await enable(BETA);
+    await ended(page, 'succeeded');
+    await page.getByRole('button', { name: 'Switch to Alpha Mobile' }).click();
+    await page.locator('#plan', { hasText: 'Possible again in' }).waitFor();
+    const force = page.getByLabel('Switch all the same');
+    const lock = (ttl_s) => api('PUT', '/v1/locks/switch', { holder: 'field-team', ttl_s });
+    await force.check();
+    await page.locator('#switch-go:enabled').waitFor();
+    await lock(3600);
+    await page.locator('#plan', { hasText: 'field-team holds the lock until' }).waitFor();
+    assert.equal(await force.isChecked(), false, 'nobody agreed to pass the lock');
+    assert.equal(await page.locator('#switch-go').isEnabled(), false);
+    await force.check();
+    const before = await textOf(page.locator('#plan [data-what=locked]'));
+    await lock(7200);
+    await until(async () => (await textOf(page.locator('#plan [data-what=locked]'))) !== before, 'the plan is read again');
+    assert.equal(await force.isChecked(), true, 'the same lock for longer');
+    await page.getByRole('button', { name: 'Switch now' }).click();
+    await page.locator('#operations .operation h3', { hasText: 'To Alpha Mobile' }).waitFor();
+    await ended(page, 'succeeded');
+    assert.match(await textOf(newest(page)), /forced/);
+  },
+
   /* A lock ends by itself; that it did is told late, here never. Nor is it asked for apart: what could
    * not be asked is not free. */
   async unlocked(browser) {
