@@ -841,6 +841,7 @@ const showOlder = () => readOperations(operations().pop()?.id).catch((e) => note
 // --- the dialog of a switch ---
 
 let asked = null; // { ref, key, etag, plan, passes, sending, turn } of the open dialog
+let planEnd; // when its cooldown does: nobody tells of that
 
 function openSwitch(profile) {
   /* One key for each dialog: asked again after a lost answer, the agent knows it and never switches twice. */
@@ -865,6 +866,9 @@ async function readPlan() {
   const passes = JSON.stringify(answer.json?.obstacles.map((row) => row.forcible && [row.code, row.detail]));
   if (mine.passes !== passes) $('force').checked = false;
   Object.assign(mine, { plan: answer.json, passes, etag });
+  clearTimeout(planEnd);
+  const wait = answer.json?.obstacles.find((row) => row.code === 'cooldown')?.retry_after_s;
+  if (wait) planEnd = setTimeout(planIsOld, Math.min(wait, 3600) * 1000);
   $('plan').replaceChildren(...(answer.json ? planNodes(answer.json) : [p('', why(answer))]));
   showForce();
 }
@@ -1027,7 +1031,10 @@ function show(id) {
 for (const dialog of document.querySelectorAll('dialog')) {
   dialog.querySelector('[data-close]').addEventListener('click', () => dialog.close());
   dialog.addEventListener('close', () => {
-    if (dialog.id === 'switch') asked = null;
+    if (dialog.id === 'switch') {
+      asked = null;
+      clearTimeout(planEnd);
+    }
     /* What opened it may have been painted anew. */
     if (document.activeElement === document.body) (byKey(opener) || $('main')).focus();
   });

@@ -57,6 +57,7 @@ CASES = {
     "failed": ("guide.json", NETWORK, True),
     "locked": ("guide.json", {}, True),
     "consent": ("guide.json", {}, True),
+    "cooldown": ("guide.json", {}, True),
     "unlocked": ("guide.json", {}, True),
     "forgotten": ("guide.json", {}, True),
     "clock": ("guide.json", {}, True),

@@ -348,6 +348,33 @@ const cases = {
     assert.match(await textOf(newest(page)), /forced/);
   },
 
+  /* A cooldown ends by itself, and so does what the dialog says of it. */
+  async cooldown(browser) {
+    const page = await open(browser);
+    await page.clock.install();
+    let left = 5;
+    await page.route('**/plan', async (route) => {
+      const response = await route.fetch();
+      const obstacles = [{ code: 'cooldown', detail: 'too many switches', retry_after_s: left, forcible: true }];
+      return route.fulfill({ response, json: { ...await response.json(), ...(left && { would: 'refused', obstacles }) } });
+    });
+    await enter(page);
+    await page.getByRole('button', { name: 'Switch to Beta Net' }).click();
+    await page.locator('#plan', { hasText: 'Too many switches in a short time. Possible again in 5.0' }).waitFor();
+    assert.equal(await page.locator('#switch-go').isEnabled(), false);
+    /* It may last longer than was said. */
+    left = 4;
+    await page.clock.fastForward(5000);
+    await page.locator('#plan', { hasText: 'Possible again in 4.0' }).waitFor();
+    assert.equal(await page.locator('#switch-go').isEnabled(), false);
+    left = 0;
+    await page.clock.fastForward(4000);
+    await page.locator('#switch-go:enabled').waitFor();
+    assert.doesNotMatch(await textOf(page.locator('#plan')), /Possible again/);
+    await page.getByRole('button', { name: 'Switch now' }).click();
+    await ended(page, 'succeeded');
+  },
+
   /* A lock ends by itself; that it did is told late, here never. Nor is it asked for apart: what could
    * not be asked is not free. */
   async unlocked(browser) {
