@@ -968,6 +968,13 @@ function openTake() {
   $('take-form').reset();
   put('take-error', '');
   $('holder').value = store.lpmHolder || '';
+  /* What is sent replaces what is held: its reason stays, its end only comes later. */
+  const { lock, lockEnds } = known.health;
+  $('why').value = lock?.reason || '';
+  const left = lock ? lockEnds - Date.now() : 0;
+  const choices = [...$('ttl').options];
+  choices.forEach((choice, i) => { choice.disabled = choices[i + 1] && choice.value * 1000 <= left; });
+  choices.find((choice) => !choice.disabled && choice.value >= 3600).selected = true;
   show('take');
 }
 

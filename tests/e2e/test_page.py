@@ -58,6 +58,7 @@ CASES = {
     "locked": ("guide.json", {}, True),
     "consent": ("guide.json", {}, True),
     "cooldown": ("guide.json", {}, True),
+    "longer": ("guide.json", {}, True),
     "unlocked": ("guide.json", {}, True),
     "forgotten": ("guide.json", {}, True),
     "clock": ("guide.json", {}, True),

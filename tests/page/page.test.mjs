@@ -375,6 +375,47 @@ const cases = {
     await ended(page, 'succeeded');
   },
 
+  /* "Hold it longer" never means shorter, and why it is held stays said. */
+  async longer(browser) {
+    const page = await open(browser);
+    await enter(page);
+    const take = page.locator('#take').getByRole('button', { name: 'Take the lock' });
+    const again = async () => {
+      await page.getByRole('button', { name: 'Hold it longer' }).click();
+      assert.equal(await page.getByLabel('Why').inputValue(), 'antenna work');
+      return page.locator('#ttl option:enabled').evaluateAll((nodes) => nodes.map((node) => node.textContent));
+    };
+    const chosen = () => page.locator('#ttl').evaluate((node) => node.selectedOptions[0].textContent);
+    const held = async (least) => {
+      await page.locator('#take[open]').waitFor({ state: 'detached' });
+      const { body } = await api('GET', '/v1/locks/switch');
+      assert(body.ttl_s > least && body.reason === 'antenna work', JSON.stringify(body));
+    };
+    await page.getByRole('button', { name: 'Take the lock' }).click();
+    await page.getByLabel('Who').fill('me');
+    await page.getByLabel('Why').fill('antenna work');
+    await page.getByLabel('How long').selectOption({ label: '4 hours' });
+    await take.click();
+    await held(14000);
+    assert.deepEqual(await again(), ['4 hours', '12 hours', '24 hours']);
+    assert.equal(await chosen(), '4 hours');
+    await accessible(page, 'the dialog of the lock');
+    await take.click();
+    await held(14000);
+    await again();
+    await page.getByLabel('How long').selectOption({ label: '24 hours' });
+    await take.click();
+    await held(86000);
+    assert.deepEqual(await again(), ['24 hours']);
+    await take.click();
+    await held(86000);
+    await page.getByRole('button', { name: 'Release', exact: true }).click();
+    await page.getByRole('button', { name: 'Take the lock' }).click();
+    assert.equal(await page.getByLabel('Why').inputValue(), '');
+    assert.equal(await page.locator('#ttl option:enabled').count(), 5);
+    assert.equal(await chosen(), '1 hour');
+  },
+
   /* A lock ends by itself; that it did is told late, here never. Nor is it asked for apart: what could
    * not be asked is not free. */
   async unlocked(browser) {
