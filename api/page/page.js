@@ -122,10 +122,12 @@ const CODES = {
 };
 const codeWords = (code) => CODES[code] || String(code);
 
-function problemWords({ code, holder, until, retry_after_s: wait }) {
+function problemWords({ code, detail, field, holder, until, retry_after_s: wait }) {
   let words = codeWords(code);
   if (code === 'locked' && holder) words = `${holder} holds the lock${isTime(until) ? ` until ${clock(Date.parse(until))}` : ''}.`;
-  return wait ? `${words} Possible again in ${span(wait * 1000)}.` : words;
+  if (code === 'invalid-request' && detail) return `${words} ${field ? `${field}: ` : ''}${detail}.`;
+  /* Others say when to ask again, not when it is over. */
+  return wait && code === 'cooldown' ? `${words} Possible again in ${span(wait * 1000)}.` : words;
 }
 /* For engineers: code, the agent's own sentence, status word, final line. */
 const problemDetail = ({ code, detail, cause, sw, at }) =>

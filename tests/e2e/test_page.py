@@ -59,6 +59,7 @@ CASES = {
     "consent": ("guide.json", {}, True),
     "cooldown": ("guide.json", {}, True),
     "longer": ("guide.json", {}, True),
+    "refused": ("guide.json", {}, True),
     "unlocked": ("guide.json", {}, True),
     "forgotten": ("guide.json", {}, True),
     "clock": ("guide.json", {}, True),

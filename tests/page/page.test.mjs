@@ -416,6 +416,29 @@ const cases = {
     assert.equal(await chosen(), '1 hour');
   },
 
+  /* What a refusal says: when it ends only where that is known, and what was wrong with a request. */
+  async refused(browser) {
+    const page = await open(browser);
+    await enter(page);
+    await page.getByRole('button', { name: 'Switch to Beta Net' }).click();
+    await page.locator('#switch-go:enabled').waitFor();
+    for (const [problem, words] of [
+      [{ code: 'cooldown', retry_after_s: 45 }, 'Too many switches in a short time. Possible again in 45 s.'],
+      [{ code: 'storage-full', retry_after_s: 60 }, 'The disk takes nothing, so nobody can switch.'],
+      [{ code: 'modem-absent', retry_after_s: 10 }, 'The modem is gone.'],
+      [{ code: 'queue-full', retry_after_s: 5 }, 'The agent has too much to do at the moment.'],
+      [{ code: 'shutting-down', retry_after_s: 10 }, 'The agent is shutting down.'],
+      [{ code: 'invalid-request', field: 'reason', detail: 'is too long' }, 'The agent did not understand the request. reason: is too long.'],
+      [{ code: 'invalid-request', detail: 'JSON expected' }, 'The agent did not understand the request. JSON expected.'],
+    ]) {
+      await page.route('**/enable', (route) => route.fulfill({ status: 503, json: { detail: 'a sentence', ...problem } }), { times: 1 });
+      await page.getByRole('button', { name: 'Switch now' }).click();
+      await until(async () => (await textOf(page.locator('#switch-error'))) === words, words);
+      await page.locator('#switch-go:enabled').waitFor();
+    }
+    assert.equal(await lab('enables'), 0);
+  },
+
   /* A lock ends by itself; that it did is told late, here never. Nor is it asked for apart: what could
    * not be asked is not free. */
   async unlocked(browser) {
