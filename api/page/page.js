@@ -1052,6 +1052,14 @@ for (const [id, kind, act] of [
   ['gate-form', 'submit', tryToken], ['forget', 'click', forget], ['switch-form', 'submit', submitSwitch], ['take-form', 'submit', submitTake],
   ['force', 'change', showForce], ['older', 'click', showOlder], ['ranges', 'click', chooseHours],
 ]) $(id).addEventListener(kind, act);
+for (const field of [$('reason'), $('why')]) {
+  /* The agent counts bytes, maxlength does not. */
+  field.addEventListener('input', () => {
+    const bytes = new TextEncoder().encode(field.value.trim()).length;
+    field.setCustomValidity(bytes > 256 ? `Too long: ${bytes} of 256 bytes. Many letters take two or more.` : '');
+  });
+  field.form.addEventListener('reset', () => field.setCustomValidity(''));
+}
 new ResizeObserver(() => paint()).observe($('chart'));
 document.addEventListener('visibilitychange', () => !document.hidden && wake());
 setInterval(() => {

@@ -60,6 +60,7 @@ CASES = {
     "cooldown": ("guide.json", {}, True),
     "longer": ("guide.json", {}, True),
     "refused": ("guide.json", {}, True),
+    "bytes": ("guide.json", {}, True),
     "unlocked": ("guide.json", {}, True),
     "forgotten": ("guide.json", {}, True),
     "clock": ("guide.json", {}, True),

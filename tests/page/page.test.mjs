@@ -439,6 +439,47 @@ const cases = {
     assert.equal(await lab('enables'), 0);
   },
 
+  /* 256 bytes are fewer letters in most languages than in English. */
+  async bytes(browser) {
+    const page = await open(browser);
+    const sent = [];
+    page.on('request', (request) => { if (request.method() !== 'GET') sent.push(request.url()); });
+    await enter(page);
+    const fits = 'я'.repeat(128);
+    for (const { opener, label, id, submit, before } of [
+      { opener: 'Switch to Beta Net', label: 'Reason', id: 'switch', submit: 'Switch now' },
+      { opener: 'Take the lock', label: 'Why', id: 'take', submit: 'Take the lock', before: () => page.getByLabel('Who').fill('me') },
+    ]) {
+      const field = page.getByLabel(label);
+      const button = page.locator(`#${id}`).getByRole('button', { name: submit });
+      const enter = async (words) => {
+        await page.locator('main').getByRole('button', { name: opener }).click();
+        await before?.();
+        await field.fill(words);
+      };
+      const wrong = () => field.evaluate((node) => node.validationMessage);
+      await enter(`${fits}!`);
+      assert.match(await wrong(), /257 of 256 bytes/);
+      const already = sent.length;
+      await page.locator(`#${id} button.main:enabled`).click();
+      assert.equal(await page.evaluate(() => document.activeElement.validationMessage), await wrong(), 'it is said at the field');
+      await field.fill(` ${fits} `);
+      assert.equal(await wrong(), '', 'room around it does not count');
+      await field.fill(`${fits}я`);
+      await page.keyboard.press('Escape');
+      await page.locator(`#${id}[open]`).waitFor({ state: 'detached' });
+      assert.equal(sent.length, already, 'nothing was asked');
+      await page.locator('main').getByRole('button', { name: opener }).click();
+      assert.equal(await wrong(), '', 'another dialog, another reason');
+      await page.keyboard.press('Escape');
+      await enter(fits);
+      await button.click();
+      await page.locator(`#${id}[open]`).waitFor({ state: 'detached' });
+    }
+    assert.equal((await api('GET', '/v1/operations')).body.operations[0].reason, fits);
+    assert.equal((await api('GET', '/v1/locks/switch')).body.reason, fits);
+  },
+
   /* A lock ends by itself; that it did is told late, here never. Nor is it asked for apart: what could
    * not be asked is not free. */
   async unlocked(browser) {
