@@ -31,7 +31,7 @@ try {
 } catch { /* then in memory */ }
 
 /* Rows that did not change stay the same nodes: a click that has begun ends on the same button. Where
- * they change, the focus stays where it was, or goes to the row. */
+ * they change, the focus stays where it was, or goes to the row, or where that is gone to the page. */
 function keep(box, rows) {
   const old = new Map([...box.children].map((node) => [node.dataset.row, node]));
   const nodes = rows.map(({ key, mark, build }) => {
@@ -44,7 +44,10 @@ function keep(box, rows) {
   const at = document.activeElement;
   const row = box.contains(at) && at.closest('[data-row]').dataset.row;
   box.replaceChildren(...nodes);
-  if (row !== false) (byKey(at.dataset.key) || nodes.find((node) => node.dataset.row === row))?.focus();
+  if (row === false) return;
+  const next = byKey(at.dataset.key) || nodes.find((node) => node.dataset.row === row) || $('main');
+  if (next.tabIndex < 0) next.tabIndex = -1; // written down, it can take the focus
+  next.focus();
 }
 const byKey = (key) => key && document.querySelector(`main [data-key="${CSS.escape(key)}"]`);
 

@@ -318,6 +318,7 @@ const cases = {
     assert((await api('GET', '/v1/locks/switch')).body.ttl_s > 14000);
     await page.getByRole('button', { name: 'Release', exact: true }).click();
     await page.locator('#lock', { hasText: 'Free' }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.row), 'lock', 'the focus stays with the lock');
     assert.equal((await api('GET', '/v1/locks/switch')).status, 404);
   },
 
@@ -701,10 +702,12 @@ const cases = {
     await page.locator('.headline', { hasText: 'Last known: Online' }).waitFor();
     await picture(page, 'agent-gone');
     await accessible(page, 'without an agent');
+    await page.getByRole('button', { name: 'Try now' }).focus();
     await lab('start');
     await until(async () => (await api('GET', '/readyz')).status === 200, 'it is ready again');
     await page.locator('#link', { hasText: 'Live' }).waitFor();
     await banner.waitFor({ state: 'detached' });
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'main', 'what had the focus is gone, the page has it');
     assert.equal(await page.locator('#operations .operation').count(), 1);
     await enable(ALPHA);
     await page.locator('#operations .operation[data-state=succeeded] h3', { hasText: 'Alpha Mobile' }).waitFor();
