@@ -31,7 +31,7 @@ try {
 } catch { /* then in memory */ }
 
 /* Rows that did not change stay the same nodes: a click that has begun ends on the same button. Where
- * they change, the focus stays where it was, or goes to the row. */
+ * they change, the focus stays where it was, or goes to the row, or where that is gone to the page. */
 function keep(box, rows) {
   const old = new Map([...box.children].map((node) => [node.dataset.row, node]));
   const nodes = rows.map(({ key, mark, build }) => {
@@ -44,7 +44,10 @@ function keep(box, rows) {
   const at = document.activeElement;
   const row = box.contains(at) && at.closest('[data-row]').dataset.row;
   box.replaceChildren(...nodes);
-  if (row !== false) (byKey(at.dataset.key) || nodes.find((node) => node.dataset.row === row))?.focus();
+  if (row === false) return;
+  const next = byKey(at.dataset.key) || nodes.find((node) => node.dataset.row === row) || $('main');
+  if (next.tabIndex < 0) next.tabIndex = -1; // written down, it can take the focus
+  next.focus();
 }
 const byKey = (key) => key && document.querySelector(`main [data-key="${CSS.escape(key)}"]`);
 
@@ -122,10 +125,12 @@ const CODES = {
 };
 const codeWords = (code) => CODES[code] || String(code);
 
-function problemWords({ code, holder, until, retry_after_s: wait }) {
+function problemWords({ code, detail, field, holder, until, retry_after_s: wait }) {
   let words = codeWords(code);
   if (code === 'locked' && holder) words = `${holder} holds the lock${isTime(until) ? ` until ${clock(Date.parse(until))}` : ''}.`;
-  return wait ? `${words} Possible again in ${span(wait * 1000)}.` : words;
+  if (code === 'invalid-request' && detail) return `${words} ${field ? `${field}: ` : ''}${detail}.`;
+  /* Others say when to ask again, not when it is over. */
+  return wait && code === 'cooldown' ? `${words} Possible again in ${span(wait * 1000)}.` : words;
 }
 /* For engineers: code, the agent's own sentence, status word, final line. */
 const problemDetail = ({ code, detail, cause, sw, at }) =>
@@ -840,7 +845,8 @@ const showOlder = () => readOperations(operations().pop()?.id).catch((e) => note
 
 // --- the dialog of a switch ---
 
-let asked = null; // { ref, key, etag, plan, sending, turn } of the open dialog
+let asked = null; // { ref, key, etag, plan, passes, sending, turn } of the open dialog
+let planEnd; // when its cooldown does: nobody tells of that
 
 function openSwitch(profile) {
   /* One key for each dialog: asked again after a lost answer, the agent knows it and never switches twice. */
@@ -861,7 +867,13 @@ async function readPlan() {
   const { etag } = known;
   const answer = await call('GET', `v1/profiles/${mine.ref}/plan`).catch((e) => e);
   if (asked !== mine || turn !== mine.turn) return;
-  Object.assign(mine, { plan: answer.json, etag });
+  /* A tick is for what stood there as it was set; a wait that got shorter is still the same one. */
+  const passes = JSON.stringify(answer.json?.obstacles.map((row) => row.forcible && [row.code, row.detail]));
+  if (mine.passes !== passes) $('force').checked = false;
+  Object.assign(mine, { plan: answer.json, passes, etag });
+  clearTimeout(planEnd);
+  const wait = answer.json?.obstacles.find((row) => row.code === 'cooldown')?.retry_after_s;
+  if (wait) planEnd = setTimeout(planIsOld, Math.min(wait, 3600) * 1000);
   $('plan').replaceChildren(...(answer.json ? planNodes(answer.json) : [p('', why(answer))]));
   showForce();
 }
@@ -961,6 +973,13 @@ function openTake() {
   $('take-form').reset();
   put('take-error', '');
   $('holder').value = store.lpmHolder || '';
+  /* What is sent replaces what is held: its reason stays, its end only comes later. */
+  const { lock, lockEnds } = known.health;
+  $('why').value = lock?.reason || '';
+  const left = lock ? lockEnds - Date.now() : 0;
+  const choices = [...$('ttl').options];
+  choices.forEach((choice, i) => { choice.disabled = choices[i + 1] && choice.value * 1000 <= left; });
+  choices.find((choice) => !choice.disabled && choice.value >= 3600).selected = true;
   show('take');
 }
 
@@ -1024,7 +1043,10 @@ function show(id) {
 for (const dialog of document.querySelectorAll('dialog')) {
   dialog.querySelector('[data-close]').addEventListener('click', () => dialog.close());
   dialog.addEventListener('close', () => {
-    if (dialog.id === 'switch') asked = null;
+    if (dialog.id === 'switch') {
+      asked = null;
+      clearTimeout(planEnd);
+    }
     /* What opened it may have been painted anew. */
     if (document.activeElement === document.body) (byKey(opener) || $('main')).focus();
   });
@@ -1033,6 +1055,14 @@ for (const [id, kind, act] of [
   ['gate-form', 'submit', tryToken], ['forget', 'click', forget], ['switch-form', 'submit', submitSwitch], ['take-form', 'submit', submitTake],
   ['force', 'change', showForce], ['older', 'click', showOlder], ['ranges', 'click', chooseHours],
 ]) $(id).addEventListener(kind, act);
+for (const field of [$('reason'), $('why')]) {
+  /* The agent counts bytes, maxlength does not. */
+  field.addEventListener('input', () => {
+    const bytes = new TextEncoder().encode(field.value.trim()).length;
+    field.setCustomValidity(bytes > 256 ? `Too long: ${bytes} of 256 bytes. Many letters take two or more.` : '');
+  });
+  field.form.addEventListener('reset', () => field.setCustomValidity(''));
+}
 new ResizeObserver(() => paint()).observe($('chart'));
 document.addEventListener('visibilitychange', () => !document.hidden && wake());
 setInterval(() => {

@@ -318,7 +318,167 @@ const cases = {
     assert((await api('GET', '/v1/locks/switch')).body.ttl_s > 14000);
     await page.getByRole('button', { name: 'Release', exact: true }).click();
     await page.locator('#lock', { hasText: 'Free' }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.row), 'lock', 'the focus stays with the lock');
     assert.equal((await api('GET', '/v1/locks/switch')).status, 404);
+  },
+
+  /* Who ticked force agreed to what stood there then, and to nothing that came after. */
+  async consent(browser) {
+    const page = await open(browser);
+    await enter(page);
+    await enable(BETA);
+    await ended(page, 'succeeded');
+    await page.getByRole('button', { name: 'Switch to Alpha Mobile' }).click();
+    await page.locator('#plan', { hasText: 'Possible again in' }).waitFor();
+    const force = page.getByLabel('Switch all the same');
+    const lock = (ttl_s) => api('PUT', '/v1/locks/switch', { holder: 'field-team', ttl_s });
+    await force.check();
+    await page.locator('#switch-go:enabled').waitFor();
+    await lock(3600);
+    await page.locator('#plan', { hasText: 'field-team holds the lock until' }).waitFor();
+    assert.equal(await force.isChecked(), false, 'nobody agreed to pass the lock');
+    assert.equal(await page.locator('#switch-go').isEnabled(), false);
+    await force.check();
+    const before = await textOf(page.locator('#plan [data-what=locked]'));
+    await lock(7200);
+    await until(async () => (await textOf(page.locator('#plan [data-what=locked]'))) !== before, 'the plan is read again');
+    assert.equal(await force.isChecked(), true, 'the same lock for longer');
+    await page.getByRole('button', { name: 'Switch now' }).click();
+    await page.locator('#operations .operation h3', { hasText: 'To Alpha Mobile' }).waitFor();
+    await ended(page, 'succeeded');
+    assert.match(await textOf(newest(page)), /forced/);
+  },
+
+  /* A cooldown ends by itself, and so does what the dialog says of it. */
+  async cooldown(browser) {
+    const page = await open(browser);
+    await page.clock.install();
+    let left = 5;
+    await page.route('**/plan', async (route) => {
+      const response = await route.fetch();
+      const obstacles = [{ code: 'cooldown', detail: 'too many switches', retry_after_s: left, forcible: true }];
+      return route.fulfill({ response, json: { ...await response.json(), ...(left && { would: 'refused', obstacles }) } });
+    });
+    await enter(page);
+    await page.getByRole('button', { name: 'Switch to Beta Net' }).click();
+    await page.locator('#plan', { hasText: 'Too many switches in a short time. Possible again in 5.0' }).waitFor();
+    assert.equal(await page.locator('#switch-go').isEnabled(), false);
+    /* It may last longer than was said. */
+    left = 4;
+    await page.clock.fastForward(5000);
+    await page.locator('#plan', { hasText: 'Possible again in 4.0' }).waitFor();
+    assert.equal(await page.locator('#switch-go').isEnabled(), false);
+    left = 0;
+    await page.clock.fastForward(4000);
+    await page.locator('#switch-go:enabled').waitFor();
+    assert.doesNotMatch(await textOf(page.locator('#plan')), /Possible again/);
+    await page.getByRole('button', { name: 'Switch now' }).click();
+    await ended(page, 'succeeded');
+  },
+
+  /* "Hold it longer" never means shorter, and why it is held stays said. */
+  async longer(browser) {
+    const page = await open(browser);
+    await enter(page);
+    const take = page.locator('#take').getByRole('button', { name: 'Take the lock' });
+    const again = async () => {
+      await page.getByRole('button', { name: 'Hold it longer' }).click();
+      assert.equal(await page.getByLabel('Why').inputValue(), 'antenna work');
+      return page.locator('#ttl option:enabled').evaluateAll((nodes) => nodes.map((node) => node.textContent));
+    };
+    const chosen = () => page.locator('#ttl').evaluate((node) => node.selectedOptions[0].textContent);
+    const held = async (least) => {
+      await page.locator('#take[open]').waitFor({ state: 'detached' });
+      const { body } = await api('GET', '/v1/locks/switch');
+      assert(body.ttl_s > least && body.reason === 'antenna work', JSON.stringify(body));
+    };
+    await page.getByRole('button', { name: 'Take the lock' }).click();
+    await page.getByLabel('Who').fill('me');
+    await page.getByLabel('Why').fill('antenna work');
+    await page.getByLabel('How long').selectOption({ label: '4 hours' });
+    await take.click();
+    await held(14000);
+    assert.deepEqual(await again(), ['4 hours', '12 hours', '24 hours']);
+    assert.equal(await chosen(), '4 hours');
+    await accessible(page, 'the dialog of the lock');
+    await take.click();
+    await held(14000);
+    await again();
+    await page.getByLabel('How long').selectOption({ label: '24 hours' });
+    await take.click();
+    await held(86000);
+    assert.deepEqual(await again(), ['24 hours']);
+    await take.click();
+    await held(86000);
+    await page.getByRole('button', { name: 'Release', exact: true }).click();
+    await page.getByRole('button', { name: 'Take the lock' }).click();
+    assert.equal(await page.getByLabel('Why').inputValue(), '');
+    assert.equal(await page.locator('#ttl option:enabled').count(), 5);
+    assert.equal(await chosen(), '1 hour');
+  },
+
+  /* What a refusal says: when it ends only where that is known, and what was wrong with a request. */
+  async refused(browser) {
+    const page = await open(browser);
+    await enter(page);
+    await page.getByRole('button', { name: 'Switch to Beta Net' }).click();
+    await page.locator('#switch-go:enabled').waitFor();
+    for (const [problem, words] of [
+      [{ code: 'cooldown', retry_after_s: 45 }, 'Too many switches in a short time. Possible again in 45 s.'],
+      [{ code: 'storage-full', retry_after_s: 60 }, 'The disk takes nothing, so nobody can switch.'],
+      [{ code: 'modem-absent', retry_after_s: 10 }, 'The modem is gone.'],
+      [{ code: 'queue-full', retry_after_s: 5 }, 'The agent has too much to do at the moment.'],
+      [{ code: 'shutting-down', retry_after_s: 10 }, 'The agent is shutting down.'],
+      [{ code: 'invalid-request', field: 'reason', detail: 'is too long' }, 'The agent did not understand the request. reason: is too long.'],
+      [{ code: 'invalid-request', detail: 'JSON expected' }, 'The agent did not understand the request. JSON expected.'],
+    ]) {
+      await page.route('**/enable', (route) => route.fulfill({ status: 503, json: { detail: 'a sentence', ...problem } }), { times: 1 });
+      await page.getByRole('button', { name: 'Switch now' }).click();
+      await until(async () => (await textOf(page.locator('#switch-error'))) === words, words);
+      await page.locator('#switch-go:enabled').waitFor();
+    }
+    assert.equal(await lab('enables'), 0);
+  },
+
+  /* 256 bytes are fewer letters in most languages than in English. */
+  async bytes(browser) {
+    const page = await open(browser);
+    const sent = [];
+    page.on('request', (request) => { if (request.method() !== 'GET') sent.push(request.url()); });
+    await enter(page);
+    const fits = 'я'.repeat(128);
+    for (const { opener, label, id, submit, before } of [
+      { opener: 'Switch to Beta Net', label: 'Reason', id: 'switch', submit: 'Switch now' },
+      { opener: 'Take the lock', label: 'Why', id: 'take', submit: 'Take the lock', before: () => page.getByLabel('Who').fill('me') },
+    ]) {
+      const field = page.getByLabel(label);
+      const button = page.locator(`#${id}`).getByRole('button', { name: submit });
+      const enter = async (words) => {
+        await page.locator('main').getByRole('button', { name: opener }).click();
+        await before?.();
+        await field.fill(words);
+      };
+      const wrong = () => field.evaluate((node) => node.validationMessage);
+      await enter(`${fits}!`);
+      assert.match(await wrong(), /257 of 256 bytes/);
+      const already = sent.length;
+      await page.locator(`#${id} button.main:enabled`).click();
+      assert.equal(await page.evaluate(() => document.activeElement.validationMessage), await wrong(), 'it is said at the field');
+      await field.fill(` ${fits} `);
+      assert.equal(await wrong(), '', 'room around it does not count');
+      await field.fill(`${fits}я`);
+      await page.keyboard.press('Escape');
+      await page.locator(`#${id}[open]`).waitFor({ state: 'detached' });
+      assert.equal(sent.length, already, 'nothing was asked');
+      await page.locator('main').getByRole('button', { name: opener }).click();
+      assert.equal(await wrong(), '', 'another dialog, another reason');
+      await page.keyboard.press('Escape');
+      await enter(fits);
+      await button.click();
+      await page.locator(`#${id}[open]`).waitFor({ state: 'detached' });
+    }
+    assert.equal((await api('GET', '/v1/operations')).body.operations[0].reason, fits);
+    assert.equal((await api('GET', '/v1/locks/switch')).body.reason, fits);
   },
 
   /* A lock ends by itself; that it did is told late, here never. Nor is it asked for apart: what could
@@ -542,10 +702,12 @@ const cases = {
     await page.locator('.headline', { hasText: 'Last known: Online' }).waitFor();
     await picture(page, 'agent-gone');
     await accessible(page, 'without an agent');
+    await page.getByRole('button', { name: 'Try now' }).focus();
     await lab('start');
     await until(async () => (await api('GET', '/readyz')).status === 200, 'it is ready again');
     await page.locator('#link', { hasText: 'Live' }).waitFor();
     await banner.waitFor({ state: 'detached' });
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'main', 'what had the focus is gone, the page has it');
     assert.equal(await page.locator('#operations .operation').count(), 1);
     await enable(ALPHA);
     await page.locator('#operations .operation[data-state=succeeded] h3', { hasText: 'Alpha Mobile' }).waitFor();
