@@ -1,5 +1,6 @@
 """EID and list over REST: what they cost on the card, who shares them, what the headers say."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import raw_http
@@ -51,16 +52,25 @@ def test_cold_reads_cost_at_most_six_commands_and_nothing_is_asked_twice(lab):
     assert card_commands(sim) == asked
 
 
-def test_who_sends_nothing_more_may_still_read(lab):
-    """shutdown(SHUT_WR), as of nc -N: the answer is waited for."""
-    port = free_port()
-    slow = {"modem.apdu_latency_ms": 150}
-    _, agent = ready(lab, None, slow, {"api.listen": f"127.0.0.1:{port}"})
-    request = b"GET /v1/profiles HTTP/1.1\r\nHost: localhost\r\nCache-Control: no-cache\r\n\r\n"
+def test_who_sends_nothing_more_may_still_read(lab, tmp_path):
+    """shutdown(SHUT_WR), as of nc -N: a read's answer is waited for, and of a switch what it is now is told."""
+    port, token = free_port(), tmp_path / "tokens"
+    token.write_text(f"operator {'t' * 32}\n")
+    token.chmod(0o600)
+    config = {"api.listen": f"127.0.0.1:{port}", "api.token_file": str(token)}
+    _, agent = ready(lab, None, {"modem.apdu_latency_ms": 150}, config)
+
+    def ask(door, line, *more):
+        head = [line + " HTTP/1.1", "Host: localhost", f"Authorization: Bearer {'t' * 32}", *more, "", ""]
+        return raw_http.exchange(door, ["\r\n".join(head).encode(), raw_http.SHUT])[0]
+
     for door in (agent.socket, port):
-        answer = raw_http.exchange(door, [request, raw_http.SHUT])[0]
+        answer = ask(door, "GET /v1/profiles", "Cache-Control: no-cache")
         assert answer.status == 200, answer
         assert agent.http("GET", "/v1/profiles")[1]["etag"] == answer.headers["etag"]
+    answer = ask(port, f"POST /v1/profiles/{BETA}/enable", "Prefer: wait=60", "Content-Length: 0")
+    assert answer.status == 202 and "preference-applied" not in answer.headers, answer
+    agent.wait_operation(json.loads(answer.body)["id"])
 
 
 def test_no_cache_reads_the_card(lab):
