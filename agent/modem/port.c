@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -109,9 +110,14 @@ static struct error absent(const char *path, const char *what)
                       strerror(cause));
 }
 
-static bool is_pseudo_terminal(const char *device)
+/* By its number (Documentation/admin-guide/devices.txt): a devpts may be mounted anywhere. */
+static bool is_pseudo_terminal(int fd)
 {
-    return strncmp(device, "/dev/pts/", 9) == 0;
+    enum { UNIX98_FIRST = 136, UNIX98_LAST = 143 };
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && major(st.st_rdev) >= UNIX98_FIRST &&
+           major(st.st_rdev) <= UNIX98_LAST;
 }
 
 /* Bytes as they are, 8N1, no modem lines, a read that returns 0 only at a hang-up. */
@@ -157,7 +163,7 @@ static bool set_up_serial(int fd, const char *device, int baud)
 static struct error lock_and_set_up(int fd, const char *device, int baud)
 {
     char holder[64];
-    bool real = !is_pseudo_terminal(device);
+    bool real = !is_pseudo_terminal(fd);
 
     if (!isatty(fd))
         return error_make(ERROR_IN_AGENT, ERROR_MODEM_ABSENT, 0, "%s is not a serial port", device);
@@ -205,7 +211,7 @@ void port_close(struct port *port)
     if (port->fd >= 0) {
         /* Else close() waits for a modem that takes no bytes. */
         (void)tcflush(port->fd, TCIOFLUSH);
-        if (!is_pseudo_terminal(port->device))
+        if (!is_pseudo_terminal(port->fd))
             (void)ioctl(port->fd, TIOCNXCL);
         (void)close(port->fd);
     }

@@ -164,6 +164,7 @@ static void help(void)
         "\n"
         "  --scenario FILE    the scenario (JSON); without it, the card of the vendor's guide\n"
         "  --link PATH        the port: a symbolic link to the pseudo-terminal (needed)\n"
+        "  --terminals DIR    makes it in this devpts, which is mounted with ptmxmode=0666\n"
         "  --control SOCKET   a unix socket that takes commands\n"
         "  --bearer A:P=B:Q   listens on A:P and relays to B:Q while the profile in use has\n"
         "                     data service; IPv4; may be given more than once\n"
@@ -183,7 +184,7 @@ static void help(void)
 }
 
 struct options {
-    const char *scenario, *link, *control, *trace, *send;
+    const char *scenario, *link, *terminals, *control, *trace, *send;
     const char *bearers[MAX_RELAYS], *sets[64];
     size_t bearer_count, set_count;
 };
@@ -193,6 +194,7 @@ static struct options parse_options(int argc, char **argv)
     static const struct option longs[] = {
         { "scenario", required_argument, NULL, 's' },
         { "link", required_argument, NULL, 'l' },
+        { "terminals", required_argument, NULL, 'p' },
         { "control", required_argument, NULL, 'c' },
         { "bearer", required_argument, NULL, 'b' },
         { "trace", required_argument, NULL, 't' },
@@ -201,7 +203,7 @@ static struct options parse_options(int argc, char **argv)
         { "help", no_argument, NULL, 'h' },
         { 0 },
     };
-    struct options o = { 0 };
+    struct options o = { .terminals = "" };
     int opt;
 
     while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -209,6 +211,8 @@ static struct options parse_options(int argc, char **argv)
             o.scenario = optarg;
         } else if (opt == 'l') {
             o.link = optarg;
+        } else if (opt == 'p') {
+            o.terminals = optarg;
         } else if (opt == 'c') {
             o.control = optarg;
         } else if (opt == 't') {
@@ -306,7 +310,7 @@ int main(int argc, char **argv)
     sim->card.event = modem_card_event;
     sim->card.owner = sim;
     card_init(&sim->card, &sim->scn.card);
-    pty_open(sim, o.link);
+    pty_open(sim, o.link, o.terminals);
     for (size_t i = 0; i < o.bearer_count; i++)
         bearer_add(sim, o.bearers[i]);
     if (o.control)

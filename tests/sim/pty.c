@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -19,14 +20,19 @@
 
 /* Opening and closing the slave once leaves the master hung up, which is how "nobody listens"
  * shows; raw mode and empty queues are set on the way. */
-static int open_pair(char *slave, size_t size)
+static int open_pair(const char *terminals, char *slave, size_t size)
 {
-    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), fd;
+    const int flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
+    char multiplexer[600];
+    unsigned number;
+    int master, fd;
     struct termios t;
 
-    if (master < 0 || grantpt(master) || unlockpt(master))
+    snprintf(multiplexer, sizeof(multiplexer), "%s/ptmx", terminals);
+    master = terminals[0] ? open(multiplexer, flags) : posix_openpt(flags);
+    if (master < 0 || unlockpt(master) || ioctl(master, TIOCGPTN, &number))
         die("no pseudo-terminal: %s", strerror(errno));
-    text_copy(slave, size, ptsname(master));
+    snprintf(slave, size, "%s/%u", terminals[0] ? terminals : "/dev/pts", number);
     fd = open(slave, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (fd < 0 || tcgetattr(fd, &t))
         die("%s: %s", slave, strerror(errno));
@@ -71,13 +77,14 @@ static void wait_for_opener(struct sim *sim)
     timer_set(look_for_opener, 0, 0);
 }
 
-void pty_open(struct sim *sim, const char *link)
+void pty_open(struct sim *sim, const char *link, const char *terminals)
 {
     struct pty *p = &sim->pty;
 
     p->next_master = -1;
     text_copy(p->link, sizeof(p->link), link);
-    p->master = open_pair(p->slave, sizeof(p->slave));
+    text_copy(p->terminals, sizeof(p->terminals), terminals);
+    p->master = open_pair(p->terminals, p->slave, sizeof(p->slave));
     make_link(p);
     wait_for_opener(sim);
 }
@@ -108,7 +115,7 @@ void pty_vanish(struct sim *sim, int64_t ms)
     if (p->master >= 0) {
         record_count(&sim->record, "vanish");
         record_trace(&sim->record, "-", "port gone", 9);
-        p->next_master = open_pair(p->next_slave, sizeof(p->next_slave));
+        p->next_master = open_pair(p->terminals, p->next_slave, sizeof(p->next_slave));
         unlink(p->link);
         close(p->master);
         p->master = -1;

@@ -18,12 +18,14 @@ struct pty {
     /* Nobody has the slave open. */
     bool alone;
     char link[512];
-    char slave[64];
-    char next_slave[64];
+    char terminals[512];
+    char slave[544];
+    char next_slave[544];
 };
 
-/* Ends the process when there is no pseudo-terminal or no link. */
-void pty_open(struct sim *sim, const char *link);
+/* Ends the process when there is no pseudo-terminal or no link. `terminals`: the devpts to make it in;
+ * "": the system's. */
+void pty_open(struct sim *sim, const char *link, const char *terminals);
 void pty_close(struct sim *sim);
 /* ms < 0: until pty_return(). */
 void pty_vanish(struct sim *sim, int64_t ms);
