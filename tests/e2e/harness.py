@@ -89,16 +89,18 @@ def _ports():
     raise RuntimeError("other tests have all ports")
 
 
-_own_ports = _ports()
+_own_ports = {}  # by process: a fork is another one
+_ports_lock = threading.Lock()
 
 
 def free_port():
     """Of 127.0.0.1. It stays free while what listens there is away for a while."""
-    for port in itertools.islice(_own_ports, BLOCK):
-        with socket.socket() as s, contextlib.suppress(OSError):
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(("127.0.0.1", port))
-            return port
+    with _ports_lock:
+        for port in itertools.islice(_own_ports.setdefault(os.getpid(), _ports()), BLOCK):
+            with socket.socket() as s, contextlib.suppress(OSError):
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", port))
+                return port
     raise RuntimeError("no port is free")
 
 
