@@ -56,10 +56,7 @@ static void on_event(void *ctx, enum bus_event event, const void *data)
 {
     struct api *api = ctx;
 
-    /* What the disk did not take at once is there when it recovers. */
-    if (event == BUS_JOURNAL || event == BUS_LIST ||
-        (event == BUS_OPERATION && operation_has_ended(data)))
-        proofs_forget(api->proofs);
+    proofs_on_bus(api->proofs, event, data);
     if (post(api->news, event, data))
         http_wake(api->http);
 }

@@ -177,10 +177,7 @@ static void on_bus(void *ctx, enum bus_event event, const void *data)
 {
     struct mqtt *mqtt = ctx;
 
-    /* What the disk did not take at once is there when it recovers. */
-    if (event == BUS_JOURNAL || event == BUS_LIST ||
-        (event == BUS_OPERATION && operation_has_ended(data)))
-        proofs_forget(mqtt->proofs);
+    proofs_on_bus(mqtt->proofs, event, data);
     if (event == BUS_OPERATION || event == BUS_OPERATION_AGAIN)
         commands_tell(mqtt->commands, data);
     if (event == BUS_OPERATION && mqtt->config->mqtt.link == CONFIG_LINK_MODEM)

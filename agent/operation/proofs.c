@@ -6,6 +6,7 @@
 #include "agent/base/profile.h"
 #include "agent/operation/history.h"
 #include "agent/operation/journal.h"
+#include "agent/operation/operation.h"
 
 struct proofs {
     struct journal *journal;
@@ -38,9 +39,12 @@ void proofs_free(struct proofs *proofs)
     free(proofs);
 }
 
-void proofs_forget(struct proofs *proofs)
+void proofs_on_bus(struct proofs *proofs, enum bus_event event, const void *data)
 {
-    atomic_fetch_add(&proofs->version, 1);
+    /* What the disk did not take at once is there when it recovers. */
+    if (event == BUS_JOURNAL || event == BUS_LIST ||
+        (event == BUS_OPERATION && operation_has_ended(data)))
+        atomic_fetch_add(&proofs->version, 1);
 }
 
 unsigned proofs_version(struct proofs *proofs)

@@ -59,8 +59,7 @@ static void add_profile(const char *iccid, bool enabled)
 static void on_event(void *ctx, enum bus_event event, const void *data)
 {
     (void)ctx;
-    if (event == BUS_OPERATION && operation_has_ended(data))
-        proofs_forget(all.routes.proofs);
+    proofs_on_bus(all.routes.proofs, event, data);
 }
 
 /* What a start makes anew. */
@@ -477,7 +476,7 @@ static void history_is_kept(void **state)
     assert_ok(journal_write(all.routes.journal, &change));
     expect("GET", "/v1/profiles", NULL, 200, B);
     is_silent_on("last_error");
-    proofs_forget(all.routes.proofs);
+    proofs_on_bus(all.routes.proofs, BUS_LIST, NULL);
     expect("GET", "/v1/profiles", NULL, 200, "\"last_error\":\"no-data\"");
 }
 
