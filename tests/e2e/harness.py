@@ -13,10 +13,8 @@ its id. LPM_TEST_SLOW (a number) multiplies every time-out.
 """
 
 import contextlib
-import itertools
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -34,6 +32,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 import referee
+from ports import free_port
 from witness import Limits, Witness
 
 SLOW = float(os.environ.get("LPM_TEST_SLOW", "1"))
@@ -69,39 +68,6 @@ def wait_until(predicate, timeout=TIMEOUT, what="the condition"):
         if time.monotonic() > end:
             raise AssertionError(f"not within {timeout * SLOW:g} s: {what}")
         time.sleep(POLL)
-
-
-# The kernel gives none of these to a connection that goes out.
-PORTS = range(10000, 32700)
-BLOCK = 100
-
-
-def _ports():
-    """Those of a block that no other process of tests has: an abstract socket holds it until we end."""
-    for block in random.sample(PORTS[::BLOCK], len(PORTS) // BLOCK):
-        held = socket.socket(socket.AF_UNIX)
-        try:
-            held.bind(f"\0lpm-test-ports-{block}")
-        except OSError:
-            held.close()
-            continue
-        yield from itertools.cycle(range(block, block + BLOCK))
-    raise RuntimeError("other tests have all ports")
-
-
-_own_ports = {}  # by process: a fork is another one
-_ports_lock = threading.Lock()
-
-
-def free_port():
-    """Of 127.0.0.1. It stays free while what listens there is away for a while."""
-    with _ports_lock:
-        for port in itertools.islice(_own_ports.setdefault(os.getpid(), _ports()), BLOCK):
-            with socket.socket() as s, contextlib.suppress(OSError):
-                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                s.bind(("127.0.0.1", port))
-                return port
-    raise RuntimeError("no port is free")
 
 
 def end_process(process, number=signal.SIGTERM, timeout=10.0):

@@ -11,11 +11,16 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
+
+from ports import free_port  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 BIN = Path(os.environ.get("LPM_BIN_DIR", "build/bin")) / "lpm-sim"
@@ -1017,12 +1022,6 @@ def echo():
     server = Echo()
     yield server
     server.listener.close()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def relay(start, echo, scenario="guide.json", **sets):
