@@ -738,6 +738,8 @@ def hooked(lab, overrides=None, config=None, **ends):
         }}}
     )
     scene.restart()
+    # A link that first comes up in the middle of the switch would be a proof of its own.
+    wait_until(lambda: scene.agent.http("GET", "/v1/info")[2]["broker"]["online"], what="the link")
     return scene, hooks
 
 
