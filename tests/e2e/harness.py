@@ -564,7 +564,7 @@ class MqttWatcher:
             seen = "\n".join(repr(m) for m in self.all()[-40:])
             raise AssertionError(f"{e}\n--- messages ---\n{seen}") from None
 
-    def publish(self, topic, payload=None, qos=1, retain=False, **properties):
+    def publish(self, topic, payload=None, qos=1, retain=False, timeout=TIMEOUT, **properties):
         """`payload`: bytes, text, None, or what goes out as JSON. Properties by Paho's names:
         MessageExpiryInterval=60, ResponseTopic="…", CorrelationData=b"…"."""
         if payload is not None and not isinstance(payload, (bytes, str)):
@@ -574,7 +574,7 @@ class MqttWatcher:
             setattr(props, name, value)
         info = self.client.publish(topic, payload, qos, retain, props)
         if qos:  # goes out after a reconnection where there is no connection now
-            wait_until(lambda: info.mid in self._published, what=f"the broker has {topic}")
+            wait_until(lambda: info.mid in self._published, timeout, f"the broker has {topic}")
         return info
 
     def wait_back(self):

@@ -12,6 +12,7 @@ sys.dont_write_bytecode = True
 import raw_http  # noqa: E402
 
 EVERY_S = 0.05
+ASK = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 def main(address):
@@ -23,9 +24,9 @@ def main(address):
     while not over.wait(EVERY_S):
         begun = time.monotonic()
         try:
-            got = raw_http.exchange(
-                address, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-            )
+            # A full door ends whoever has been silent the longest. That is this program where it was held up
+            # between connecting and asking; it does not happen twice in a row.
+            got = raw_http.exchange(address, ASK) or raw_http.exchange(address, ASK)
             if [answer.status for answer in got] != [200]:
                 failed.append(repr(got)[:200])
         except Exception as e:  # whatever it is, the test says it

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import harness
 from harness import BETA, DEVICE, free_port, wait_until
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "mqtt" / "examples"

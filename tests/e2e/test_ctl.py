@@ -54,8 +54,8 @@ def begin(agent, *args, **more):
     )
 
 
-def check(done, status):
-    assert done.returncode == status, f"{done.args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+def check(done, *statuses):
+    assert done.returncode in statuses, f"{done.args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
 
 
@@ -536,7 +536,7 @@ def test_live_on_a_terminal(lab):
 
 def test_interrupted_it_goes_on(lab):
     sim = lab.sim(overrides=DEAD)
-    agent = lab.agent(sim, config={"switch.register_s": 8})
+    agent = lab.agent(sim, config={"switch.register_s": 20})
     agent.wait_ready()
 
     def press(out, fd):
@@ -603,7 +603,7 @@ def test_a_lost_answer_switches_once(lab):
     assert sim.ops().count("enable") == 1
     # All of them lost: it says how to ask again.
     with serving(lab.folder / "relay-2", relay(agent, lambda line, n: "lose")) as server:
-        done = check(ctl(server.path, "enable", ALPHA, "--timeout", "3"), UNREACHABLE)
+        done = check(ctl(server.path, "enable", ALPHA, "--timeout", "3"), UNREACHABLE, TIMED_OUT)
     key = re.search(r"--key (\S+)", done.stderr)[1]
     check(ctl(agent, "enable", ALPHA, "--wait", "--key", key), OK)
     assert sim.ops().count("enable") == 2
@@ -623,9 +623,9 @@ def test_follows_without_events(lab, how):
 
 
 UNFINISHED = {
-    "its time is over": (None, ["--timeout", "2"], TIMED_OUT),
+    "its time is over": (None, ["--timeout", "5"], TIMED_OUT),
     "Ctrl-C": (None, [], INTERRUPTED),
-    "the agent is lost": ("lost", ["--timeout", "2"], UNREACHABLE),
+    "the agent is lost": ("lost", ["--timeout", "8"], UNREACHABLE),
     "the agent knows it no more": ("404 Not Found", [], REFUSED),
 }
 
@@ -764,7 +764,7 @@ def stream(connection, body, kind="text/event-stream"):
 
 
 def test_watch_ends_by_its_time_and_with_its_reader(quiet, tmp_path):
-    check(ctl(quiet, "watch", "--timeout", "2"), OK)
+    check(ctl(quiet, "watch", "--timeout", "5"), OK)
     with serving(tmp_path / "s", lambda c, head: stream(c, EVENT)) as server, open("/dev/full", "w") as full:
         for words in (["eid", "--socket", quiet.socket], ["watch", "--socket", server.path]):
             words = [binary("lpmctl"), *words]
@@ -1073,10 +1073,11 @@ def test_bundle_names_nobody(lab, tmp_path):
                  "doctor.txt", "config.json", "agent.log"):  # fmt: skip
         assert files[name], name
     for name, text in files.items():
-        for word in (ALPHA, BETA, GAMMA, EID, swapped(ALPHA), swapped(BETA)[:-2], "262011234567890", SECRET, "4711",
+        for word in (ALPHA, BETA, GAMMA, EID, swapped(ALPHA), swapped(BETA)[:-2], "262011234567890", SECRET,
                      "user-7", "user-8", "user-9", "10.11.12.13", "10.22.0.2", "2001:db8::17", "010.011.012.013",
                      "1234567890", "176148", "8900-1039", hashed, "jo.doe", "2345678"):  # fmt: skip
             assert word.lower() not in text.lower(), f"{name} tells {word}"
+        assert not re.search(r"\b4711\b", text), f"{name} tells the PIN"
         text = re.sub(r"\bA00000[0-9A-Fa-f]{4,26}\b", "AID", text)
         assert not re.search(r"[0-9]{14,}", text), f"{name}: {re.search(r'.{20}[0-9]{14,}', text)}"
     assert files["agent.log"].endswith("\nlast line\n")

@@ -159,7 +159,7 @@ def test_a_remote_command_on_a_full_disk(lab, disk):
 @pytest.mark.parametrize("network", ["good", "dead"])
 def test_full_in_the_middle_of_a_switch(lab, disk, network):
     """It goes to its end in memory; the fleet is told when the end is on disk."""
-    overrides = net(1, delay_ms=1500) if network == "good" else net(1, registration="searching")
+    overrides = net(1, delay_ms=2500) if network == "good" else net(1, registration="searching")
     scene = on_disk(lab, disk, overrides, broker=True)
     number = scene.ask(by="mqtt")
     scene.sim.wait(op="enable", count=1)
@@ -175,7 +175,7 @@ def test_full_in_the_middle_of_a_switch(lab, disk, network):
 
 def test_full_and_killed_in_the_middle_of_a_switch(lab, disk):
     """What the disk has is the intent: the next start ends the switch by it, also on a full disk."""
-    scene = on_disk(lab, disk, net(1, delay_ms=1500), broker=True)
+    scene = on_disk(lab, disk, net(1, delay_ms=2500), broker=True)
     number = scene.ask(by="mqtt")
     scene.sim.wait(op="enable", count=1)
     disk.fill()
@@ -500,7 +500,7 @@ def timeless(scene, op):
 @pytest.mark.parametrize("network", ["good", "dead"])
 def test_a_clock_that_jumps_in_a_switch(lab, years, network):
     clock = Clock(lab)
-    overrides = net(1, delay_ms=1500) if network == "good" else net(1, registration="searching")
+    overrides = net(1, delay_ms=2500) if network == "good" else net(1, registration="searching")
     scene = Scene(lab, overrides, broker=True, env=clock.env)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "registering")
@@ -518,7 +518,7 @@ def test_a_clock_that_jumps_in_a_switch(lab, years, network):
 def test_a_clock_that_jumps_over_a_kill(lab, years):
     """The same boot, another year: it goes on."""
     clock = Clock(lab)
-    scene = Scene(lab, net(1, delay_ms=1500), broker=True, env=clock.env)
+    scene = Scene(lab, net(1, delay_ms=2500), broker=True, env=clock.env)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "registering")
     scene.kill()

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-import harness
 import raw_http
 from harness import ALPHA, BETA, SLOW, free_port, wait_until
 from truth import net
@@ -160,7 +159,7 @@ def test_a_thousand_who_dawdle(lab, said, door):
     assert_recovers(sim, agent, files)
 
 
-SLOW_SWITCH = {key: value for i in range(3) for key, value in net(i, delay_ms=8000).items()}
+SLOW_SWITCH = {key: value for i in range(3) for key, value in net(i, delay_ms=15000).items()}
 
 
 def test_a_thousand_who_wait_for_a_switch(lab):

@@ -19,7 +19,7 @@ def commands(socket, port):
     assert "/run/lpm-agent/api.sock" in text and "127.0.0.1:8480" in text
     text = text.replace("/run/lpm-agent/api.sock", socket).replace("127.0.0.1:8480", f"127.0.0.1:{port}")
     # Events do not end.
-    return text.replace("curl -sSN", "timeout 3 curl -sSN")
+    return text.replace("curl -sSN", "timeout 8 curl -sSN")
 
 
 def test_the_commands_of_the_guide(lab):

@@ -486,17 +486,18 @@ def flood(stage, make, seconds=1.0):
     first = next(batches(make))
     count = max(1, min(int(seconds * COMMANDS_A_SECOND) // 100, 40_000_000 // len(first)))
     ready = list(itertools.islice(batches(make), count))
-    until = time.monotonic() + (1 + seconds) * SLOW
-    sessions = []
+    sessions, ends = [], []
 
     def play(session):
-        session.online.wait(10 * SLOW)
+        session.online.wait(30 * SLOW)
         sessions.append(session)
-        offer(session, ready, until)
+        ends.append(time.monotonic() + (1 + seconds) * SLOW)
+        offer(session, ready, ends[0])
 
     stage.broker.play(play)
+    is_over = lambda: ends and time.monotonic() > ends[0] and any(s.acked for s in sessions)
     wait_until(
-        lambda: time.monotonic() > until or any(len(s.acked) >= count * 100 for s in sessions),
+        lambda: is_over() or any(len(s.acked) >= count * 100 for s in sessions),
         60,
         "all was acknowledged, or it is time",
     )

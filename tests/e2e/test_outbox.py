@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from harness import ALPHA, BETA, GAMMA, SLOW, wait_until
-from truth import ENABLE, ENDED, P, Scene, committed, enables, needs_preload, net, pause, rolled_back
+from harness import ALPHA, BETA, GAMMA, wait_until
+from truth import ENABLE, P, Scene, committed, enables, needs_preload, net, pause, rolled_back
 
 
 def broker_away(scene):
@@ -84,7 +84,7 @@ def test_outcomes_that_wait_outlive_the_agent(lab, how):
 
 
 def test_statuses_that_wait_outlive_the_agent(lab):
-    scene = Scene(lab, net(1, delay_ms=1000), {"switch.verify": "attached"}, broker=True)
+    scene = Scene(lab, net(1, delay_ms=2500), {"switch.verify": "attached"}, broker=True)
     number = scene.ask(by="mqtt")
     scene.broker.stop()
     scene.wait_phase(number, "registering")
@@ -99,7 +99,7 @@ def test_statuses_that_wait_outlive_the_agent(lab):
 
 def test_a_broker_that_dies_with_what_it_had(lab):
     """kill -9 on both: what was not acknowledged comes again, in the same words."""
-    scene = Scene(lab, config={"switch.verify": "attached"}, broker=True)
+    scene = Scene(lab, net(1, delay_ms=2500), {"switch.verify": "attached"}, broker=True)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "resetting", "registering", "attaching", "verifying")
     scene.broker.process.kill()

@@ -37,7 +37,8 @@ LABELS = {
 }
 # A phase takes long enough to be seen; the third profile's network refuses it.
 NETWORK = {
-    "card.profiles.1.network.delay_ms": 1200,
+    "modem.refresh_ms": 1500,
+    "card.profiles.1.network.delay_ms": 3000,
     "card.profiles.2.network.registration": "denied",
     "card.profiles.2.network.reject_cause": 11,
 }
@@ -230,7 +231,7 @@ def test_page(lab, case):
                 "probe.targets": [f"127.0.0.1:{reached.getsockname()[1]}"],
                 "probe.interval_s": 10,
                 "telemetry.sample_s": 10,
-                "switch.register_s": 4,
+                "switch.register_s": 15,
                 "switch.min_interval_s": 600 if case == "consent" else 0,
                 "profiles": LABELS if labels else {},
             },

@@ -1,7 +1,6 @@
 """Killed anywhere in a switch, the next start ends it truthfully, on a profile that works."""
 
 import contextlib
-import time
 from http.client import HTTPException
 
 import pytest
@@ -10,7 +9,6 @@ from harness import ALPHA, BETA, GAMMA, SLOW, wait_until
 from truth import (
     ENABLE,
     LIST,
-    P,
     Scene,
     committed,
     enables,
@@ -134,7 +132,7 @@ def test_in_a_phase(lab, phase, slow, stop):
 def test_in_verifying(lab, stop):
     """The proof is missing until after the restart."""
     config = {"switch": {"verify": "broker", "verify_s": 60}}
-    scene = Scene(lab, net(1, delay_ms=1500), config, bearer=True)
+    scene = Scene(lab, net(1, delay_ms=2500), config, bearer=True)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "registering")
     scene.broker.stop()
@@ -392,7 +390,7 @@ def test_a_refusal_is_remembered(lab):
 
 def test_a_key_of_a_switch_that_was_killed(lab):
     """Whoever asked and got no answer asks again: once is once."""
-    scene = Scene(lab, net(1, delay_ms=1500))
+    scene = Scene(lab, net(1, delay_ms=2500))
     number = scene.ask(key="k1")
     scene.sim.wait(op="enable", count=1)
     scene.kill()
@@ -457,16 +455,15 @@ def test_a_phase_goes_on_with_what_is_left_of_it(lab):
     scene = Scene(lab, DEAD, {"switch.register_s": 6}, broker=True)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "registering")
-    begun = time.monotonic()
-    for _ in range(3):
-        pause(2)
+    # What is used is written down every 2 s: none of these lives is long enough to give up alone.
+    for _ in range(9):
+        pause(2.6)
         if scene.agent.operation(number)["phase"] != "registering":
             break
         scene.kill()
         scene.restart("healthy")
-        scene.wait_phase(number, "registering", "rolling-back")
-    scene.wait_phase(number, "rolling-back", "rolled-back")
-    assert time.monotonic() - begun < 20 * SLOW
+        scene.wait_phase(number, "registering", "rolling-back", "rolled-back")
+    assert scene.agent.operation(number)["phase"] in ("rolling-back", "rolled-back")
     scene.check(rolled_back(scene.end(number), "not-registered"))
 
 

@@ -243,7 +243,7 @@ def test_the_way_back_over_odd_modems(lab, odd):
 
 
 def test_the_reason_is_told_once_the_way_back_is_done(lab):
-    scene = Scene(lab, {**DEAD, **net(0, delay_ms=1500)}, broker=True)
+    scene = Scene(lab, {**DEAD, **net(0, delay_ms=2500)}, broker=True)
     number = scene.ask(by="mqtt")
     op = scene.wait_phase(number, "rolling-back")
     assert op["state"] == "running" and op["result"] is None
@@ -286,7 +286,8 @@ def test_rollback_false(lab):
     ("registered", "registered"), ("attached", "attached"), ("auto", "attached"),
 ])
 def test_what_was_proven(lab, verify, proof):
-    scene = Scene(lab, config={"switch.verify": verify})
+    # Who asks for registration does not wait for data, which a slow look may see all the same.
+    scene = Scene(lab, net(1, attach_delay_ms=2000), {"switch.verify": verify})
     scene.check(committed(run(scene), proof))
 
 
@@ -313,14 +314,14 @@ def refused_over_the_new(scene, door, **ask):
     number = scene.ask(**ask)
     scene.wait_phase(number, "resetting", "registering")
     door.close()
-    scene.wait_phase(number, "rolling-back")
+    scene.wait_phase(number, "rolling-back", "rolled-back")
     door.open()
     return scene.end(number)
 
 
 def test_unreachable(lab, door):
     config = {"switch": {"verify": "reachable", "verify_s": 4}, "probe": {"targets": [door.target]}}
-    scene = Scene(lab, net(1, delay_ms=1500), config)
+    scene = Scene(lab, net(1, delay_ms=2500), config)
     op = rolled_back(refused_over_the_new(scene, door), "unreachable")
     scene.check(op)
 
@@ -352,7 +353,7 @@ def test_targets_that_swallow_stall_nobody(lab):
         while scene.agent.operation(number)["state"] not in ENDED:
             asked = time.monotonic()
             assert scene.agent.http("GET", "/v1/eid")[0] == 200
-            assert time.monotonic() - asked < 2 * SLOW
+            assert time.monotonic() - asked < 5 * SLOW
             assert time.monotonic() - begun < 60 * SLOW
             time.sleep(harness.POLL)
         scene.check(committed(scene.end(number), "attached"))
@@ -372,17 +373,17 @@ def test_a_half_open_link_is_no_proof_and_no_hindrance(lab, switch):
 
 def test_a_bearer_that_hangs_proves_nothing(lab):
     """Connections over the new profile are taken, and nobody answers."""
-    scene = Scene(lab, net(1, delay_ms=1500), {"switch.verify_s": 6}, bearer=True)
+    scene = Scene(lab, net(1, delay_ms=2500), {"switch.verify_s": 6}, bearer=True)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "resetting", "registering")
     scene.broker.process.send_signal(signal.SIGSTOP)
-    scene.wait_phase(number, "rolling-back")
+    scene.wait_phase(number, "rolling-back", "rolled-back")
     scene.broker.process.send_signal(signal.SIGCONT)
     scene.check(rolled_back(scene.end(number), "unreachable"))
 
 
 def test_a_refusing_broker_proves_the_path(lab):
-    scene = Scene(lab, net(1, delay_ms=1500), bearer=True)
+    scene = Scene(lab, net(1, delay_ms=2500), bearer=True)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "resetting", "registering")
     scene.broker.stop()
@@ -397,7 +398,7 @@ def test_a_refusing_broker_proves_the_path(lab):
 
 def test_a_broker_that_dies_in_the_switch(lab):
     """The profile before had it, the new one lacks it: back. The outcome arrives when it is back."""
-    scene = Scene(lab, net(1, delay_ms=1500), {"switch.verify_s": 6}, bearer=True)
+    scene = Scene(lab, net(1, delay_ms=2500), {"switch.verify_s": 6}, bearer=True)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "resetting", "registering")
     scene.broker.stop()
@@ -459,7 +460,7 @@ def test_confirmed(lab, word):
 
 
 def test_confirmed_too_early_or_unasked(lab):
-    scene = Scene(lab, net(1, delay_ms=1500))
+    scene = Scene(lab, net(1, delay_ms=2500))
     number = scene.ask(confirm_s=600)
     status, _, problem = scene.agent.http("POST", f"/v1/operations/{number}/confirm")
     assert (status, problem["code"]) == (409, "too-late")
@@ -541,6 +542,9 @@ def comes_back(scene, clock, iccid):
     """The network of that profile is back; nobody asks, and the device is on it by its own attempts."""
     index = {ALPHA: 0, GAMMA: 2}[iccid]
     scene.sim.set(f"card.profiles.{index}.network.registration", "home")
+
+    if scene.in_use() == (iccid, iccid):
+        wait_until(scene.works, what="its network serves")
 
     def tried(count):
         rows = own_attempts(scene)
@@ -658,7 +662,7 @@ def test_overtaken(lab):
 
 
 def test_overtaken_in_the_roll_back(lab):
-    scene = Scene(lab, {**DEAD, **net(0, delay_ms=20000)}, {"switch.register_s": 3}, broker=True)
+    scene = Scene(lab, {**DEAD, **net(0, delay_ms=20000)}, {"switch.register_s": 8}, broker=True)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "rolling-back")
     scene.sim.wait(op="enable", count=2)
@@ -734,12 +738,11 @@ def hooked(lab, overrides=None, config=None, **ends):
     scene.agent.stop()
     scene.agent.write_config(
         {"switch": {"hooks": {
-            name: {"exec": [str(hook.path)], "timeout_s": 2} for name, hook in hooks.items()
+            name: {"exec": [str(hook.path)], "timeout_s": 2 if "sleep" in ends.get(name, "") else 60}
+            for name, hook in hooks.items()
         }}}
     )
     scene.restart()
-    # A link that first comes up in the middle of the switch would be a proof of its own.
-    wait_until(lambda: scene.agent.http("GET", "/v1/info")[2]["broker"]["online"], what="the link")
     return scene, hooks
 
 
@@ -805,7 +808,12 @@ def test_a_dialler_that_after_starts_brings_the_proof(lab, door):
     """Nothing is reachable until `after` has run."""
     door.close()
     scene, hooks = hooked(
-        lab, config={"switch": {"verify": "reachable", "verify_s": 20}, "probe.targets": [door.target]}
+        lab,
+        config={
+            "switch": {"verify": "reachable", "verify_s": 20},
+            "probe.targets": [door.target],
+            "mqtt.link": "other",  # made anew over the new profile it would be a proof of its own
+        },
     )
     number = scene.ask()
     wait_until(hooks["after"].runs, 60, "after has run")
@@ -925,13 +933,13 @@ def test_type_and_authentication_go_with_it(lab):
 
 def test_blackout_and_phases_are_told(lab):
     """Data is away for as long as the new network takes to give it."""
-    scene = Scene(lab, net(1, delay_ms=2000, attach_delay_ms=500), broker=True)
+    scene = Scene(lab, net(1, delay_ms=3000, attach_delay_ms=500), broker=True)
     begun = time.monotonic()
     op = committed(run(scene, by="mqtt"))
     wall_ms = 1000 * (time.monotonic() - begun)
-    assert 2400 <= op["result"]["blackout_ms"] <= wall_ms + 100
+    assert 3400 <= op["result"]["blackout_ms"] <= wall_ms + 100
     times = {p["phase"]: p["ms"] for p in op["phases"]}
-    assert times["registering"] >= 1000 and sum(times.values()) <= wall_ms + 100
+    assert times["registering"] >= 500 and sum(times.values()) <= wall_ms + 100
     scene.check(op)
 
 

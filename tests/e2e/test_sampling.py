@@ -8,6 +8,7 @@ import threading
 import time
 from datetime import datetime, timedelta, timezone
 
+import harness
 from harness import ALPHA, BETA, wait_until
 
 EPOCH = "1970-01-01T00:00:00Z"
@@ -41,9 +42,7 @@ class Peer:
 
     def __init__(self):
         self.listener = None
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.port = harness.free_port()
         self.open()
 
     @property

@@ -133,11 +133,14 @@ def test_batches_tell_what_was_sampled(lab):
     )
     known = samples(agent)
     agent.stop()
+    # Each sample is in one of them, the last ones by the stop.
+    wait_until(
+        lambda: end_of(batches(watcher)[-1]) >= time_of(known[-1]["at"]) - timedelta(seconds=1),
+        what="the last batch",
+    )
     rows = batches(watcher)
     check_order(rows)
-    # Each sample is in one of them, the last ones by the stop.
     assert sum(row["samples"] for row in rows) >= len(known)
-    assert end_of(rows[-1]) >= time_of(known[-1]["at"]) - timedelta(seconds=1)
     by_time = {sample["at"]: sample for sample in known}
     for row in rows:
         first = by_time.get(row["at"])

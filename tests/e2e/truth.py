@@ -30,7 +30,7 @@ LIST = "180000FF"
 
 # Phases end soon, well or badly.
 SHORT = {
-    "switch": {"refresh_s": 2, "register_s": 4, "attach_s": 3, "verify_s": 20},
+    "switch": {"refresh_s": 2, "register_s": 5, "attach_s": 3, "verify_s": 20},
     "mqtt": {"keepalive_s": 10},
     "probe": {"timeout_s": 1},
 }

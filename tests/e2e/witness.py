@@ -16,6 +16,7 @@ import asyncapi  # noqa: E402
 
 RECEIVED = re.compile(r"Received PUBLISH from (.+?) \(d\d, q\d, r\d, m\d+, '(.*)', \.\.\. \(\d+ bytes\)\)")
 SHOWN = 5
+FINISH_S = 300
 
 
 @functools.cache
@@ -57,8 +58,9 @@ class Witness:
     def finish(self):
         """Once all that the broker has for it is here: what it says itself comes last."""
         if self._watcher:
-            self._watcher.publish("witness/end")
-            self._watcher.wait_for("witness/end")
+            # Behind all that a flood has left for it.
+            self._watcher.publish("witness/end", timeout=FINISH_S)
+            self._watcher.wait_for("witness/end", FINISH_S)
         self.leave()
 
     def heard(self, topic):

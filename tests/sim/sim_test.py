@@ -513,7 +513,7 @@ def test_radio_off_at_the_start(start, level):
 ODD_ENABLES = [
     ("6F00 in vain", {"where": "card", "match": "enable", "sw": "6F00"}, b"6F00", False),
     ("6F00 with effect", {"where": "card", "match": "enable", "sw": "6F00", "take_effect": True}, b"6F00", True),
-    ("late", {"where": "modem", "match": "AT+CSIM=42", "action": "late", "delay_ms": 400}, b"", True),
+    ("late", {"where": "modem", "match": "AT+CSIM=42", "action": "late", "delay_ms": 2000}, b"", True),
     ("silent in vain", {"where": "modem", "match": "AT+CSIM=42", "action": "silent"}, b"", False),
     ("silent with effect", {"where": "modem", "match": "AT+CSIM=42", "action": "silent", "execute": True}, b"", True),
     ("gone in vain", {"where": "modem", "match": "AT+CSIM=42", "action": "vanish", "delay_ms": 60000}, b"<gone>", False),
@@ -541,6 +541,8 @@ def test_odd_enables(start, what, fault, heard, effect):
         assert sim.state()["port"]["target"] not in ("", target)
     if effect:
         sim.wait(iccid=BETA, registration="home")
+        if what == "late":
+            sim.read(re.compile(rb"9000"))
         sim.read(timeout=0.3)
     assert sim.at("AT+CCID")[-2] == "+CCID: " + (BETA if effect else ALPHA)
 
@@ -684,7 +686,7 @@ def test_answer_forms(start):
     sim = start(modem__ok_first=True, modem__closing_quote=False, modem__lower_hex=True)
     os.write(sim.fd, b'AT+CSIM=10,"0070000001"\r')
     sim.wait(op="open", count=1)
-    assert sim.read(timeout=0.1) == b'\r\nOK\r\n\r\n+CSIM: 6,"019000\r\n'
+    assert sim.read(re.compile(rb"CSIM: .*\n")) == b'\r\nOK\r\n\r\n+CSIM: 6,"019000\r\n'
     sim.set("modem.supports_chained_fetch", True)
     sim.set("modem.ok_first", False)
     sim.csim(f"01A404000E{LPM}")
@@ -692,11 +694,11 @@ def test_answer_forms(start):
 
 
 def test_answers_previous_and_peace(start):
-    sim = start(modem__answers_previous_over=60, modem__peace_ms=300)
+    sim = start(modem__answers_previous_over=60, modem__peace_ms=1500)
     assert sim.csim("0070000001") == "019000"
     os.write(sim.fd, b"AT\r")
     assert sim.read(timeout=0.2) == b""
-    time.sleep(0.4)
+    time.sleep(1.6)
     assert sim.at('AT+CSIM=62,"' + "0" * 62 + '"') == ['+CSIM: 6,"019000"', "OK"]
     assert sim.counters()["dropped"] == 1
 
@@ -713,7 +715,7 @@ def test_pace(start):
     sim.select()
     before = time.monotonic()
     assert len(sim.csim("81180000FF")) == 238
-    assert 0.2 < time.monotonic() - before < 2 * SLOW
+    assert 0.2 < time.monotonic() - before < 20 * SLOW
 
 
 def test_storm(start):
@@ -745,7 +747,7 @@ def test_modem_faults(start, fault, answer, whole):
 
 def test_late_answer_is_no_overlap(start):
     sim = start()
-    sim.control("fault", where="modem", match="AT+CGMI", action="late", delay_ms=300)
+    sim.control("fault", where="modem", match="AT+CGMI", action="late", delay_ms=1500)
     os.write(sim.fd, b"AT+CGMI\r")
     time.sleep(0.1)
     os.write(sim.fd, b"AT\r")
@@ -1031,10 +1033,24 @@ def relay(start, echo, scenario="guide.json", **sets):
     return sim, port
 
 
-def dial(port, timeout=5):
-    s = socket.create_connection(("127.0.0.1", port), timeout)
-    s.settimeout(timeout)
+def dial(port):
+    s = socket.create_connection(("127.0.0.1", port), 5 * SLOW)
+    s.settimeout(5 * SLOW)
     return s
+
+
+def is_silent(s):
+    s.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        s.recv(1)
+    s.settimeout(5 * SLOW)
+
+
+def wait_for(holds):
+    end = time.monotonic() + 5 * SLOW
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def says(s, text):
@@ -1055,8 +1071,7 @@ def test_bearer_carries(start, echo):
         assert sim.state()["bearer"]["connections"] == 1
         s.shutdown(socket.SHUT_WR)
         assert s.recv(10) == b""
-    time.sleep(0.1)
-    assert sim.state()["bearer"]["connections"] == 0
+    wait_for(lambda: sim.state()["bearer"]["connections"] == 0)
 
 
 def test_bearer_delay(start, echo):
@@ -1085,15 +1100,14 @@ def test_bearer_closes_at_a_switch(start, echo):
 
 def test_bearer_silent_at_a_switch(start, echo):
     sim, port = relay(start, echo, bearer__switch="silent", bearer__refuse="hang")
-    s = dial(port, 0.5)
+    s = dial(port)
     assert says(s, b"hello")
     sim.control("switch", iccid=BETA)
-    hanging = dial(port, 0.5)
+    hanging = dial(port)
     sim.wait(iccid=BETA, data=True)
     for dead in (s, hanging):
         dead.sendall(b"anyone?")
-        with pytest.raises(TimeoutError):
-            dead.recv(1)
+        is_silent(dead)
         dead.close()
     with dial(port) as again:
         assert says(again, b"over the new one")
@@ -1105,10 +1119,7 @@ def test_bearer_holds_over_a_gap(start, echo):
         assert says(s, b"hello")
         sim.set("card.profiles.0.network.registration", "searching")
         s.sendall(b"later")
-        s.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            s.recv(1)
-        s.settimeout(5)
+        is_silent(s)
         sim.set("card.profiles.0.network.registration", "home")
         assert s.recv(5) == b"later"
 
@@ -1131,15 +1142,14 @@ def test_bearer_goes_with_the_port(start, echo):
 
 def test_bearer_goes_with_the_port_in_silence(start, echo):
     sim, port = relay(start, echo, bearer__switch="silent", bearer__refuse="hang")
-    s = dial(port, 0.3)
+    s = dial(port)
     assert says(s, b"hello")
     sim.control("vanish")
-    hanging = dial(port, 0.3)
+    hanging = dial(port)
     sim.control("return")
     for dead in (s, hanging):
         dead.sendall(b"anyone?")
-        with pytest.raises(TimeoutError):
-            dead.recv(1)
+        is_silent(dead)
         dead.close()
     with dial(port) as again:
         assert says(again, b"back")

@@ -430,8 +430,12 @@ static void serve_pair(struct peer_relay *relay, struct pair *pair, const struct
 static void accept_one(struct peer_relay *relay, struct pair *pairs)
 {
     int fd = accept(relay->listener, NULL, NULL);
+    bool holds;
 
-    for (size_t i = 0; i < PEER_RELAYED && fd >= 0; i++)
+    pthread_mutex_lock(&relay->lock);
+    holds = relay->holds;
+    pthread_mutex_unlock(&relay->lock);
+    for (size_t i = 0; i < PEER_RELAYED && fd >= 0 && !holds; i++)
         if (pairs[i].agent < 0) {
             pairs[i].agent = fd;
             pthread_mutex_lock(&relay->lock);
@@ -488,6 +492,13 @@ static void tell_relay(struct peer_relay *relay, char word)
 void peer_relay_cut(struct peer_relay *relay)
 {
     tell_relay(relay, 'c');
+}
+
+void peer_relay_hold(struct peer_relay *relay, bool holds)
+{
+    pthread_mutex_lock(&relay->lock);
+    relay->holds = holds;
+    pthread_mutex_unlock(&relay->lock);
 }
 
 void peer_relay_stop(struct peer_relay *relay)

@@ -65,13 +65,15 @@ struct peer_relay {
     pthread_t thread;
     pthread_mutex_t lock;
     /* under lock: */
-    bool only_3_1_1;
+    bool only_3_1_1, holds;
     unsigned connections;
 };
 
 void peer_relay_start(struct peer_relay *relay, int to_port, bool only_3_1_1);
 /* Closes what is connected; the next may connect again. */
 void peer_relay_cut(struct peer_relay *relay);
+/* Whether whoever connects is turned away. */
+void peer_relay_hold(struct peer_relay *relay, bool holds);
 void peer_relay_stop(struct peer_relay *relay);
 
 /* A loopback port that nobody listens on just now. */
