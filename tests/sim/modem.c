@@ -63,7 +63,7 @@ void modem_init(struct sim *sim)
     text_copy(m->contexts[1].type, sizeof(m->contexts[1].type), sim->scn.modem.pdp_type);
     text_copy(m->contexts[1].apn, sizeof(m->contexts[1].apn), sim->scn.modem.apn);
     m->handle_next = 0x0385a7cf;
-    m->final_at_ms = -1000000;
+    m->final_at_ms = m->wrote_at_ms = -1000000;
     modem_load_faults(sim);
     read_card(sim);
     net_start(sim);
@@ -185,6 +185,8 @@ static bool write_some(struct sim *sim)
     }
     if (sim->scn.modem.bytewise && !sim->pty.alone)
         n = 1;
+    /* Not after it: who reads it may run before we do. */
+    m->wrote_at_ms = now_ms();
     n = pty_write(sim, m->out.data, n);
     m->blocked = n == 0;
     m->next_byte_us += (int64_t)n * pace;
@@ -233,7 +235,7 @@ static void final_sent(struct sim *sim)
     m->final_pending = false;
     m->busy = false;
     m->late = false;
-    m->final_at_ms = now_ms();
+    m->final_at_ms = m->wrote_at_ms;
     m->after = (struct aftermath){ .vanish_ms = -1 };
     if (sim->scn.modem.garbage)
         noise(sim);
@@ -284,9 +286,14 @@ void modem_output_dropped(struct sim *sim)
     modem_pump(sim);
 }
 
-static void count_early(struct sim *sim)
+/* Before the end of the last one. A plain AT asks whether anybody is there at all: whoever has waited
+ * for long may ask again. */
+static void count_early(struct sim *sim, const char *line)
 {
-    record_count(&sim->record, sim->modem.late ? "after-late" : "overlaps");
+    if (sim->modem.late)
+        record_count(&sim->record, "after-late");
+    else if (strcmp(line, "AT") != 0)
+        record_count(&sim->record, "overlaps");
 }
 
 static bool is_apdu_command(const char *line)
@@ -337,7 +344,7 @@ static void take_line(struct sim *sim, const char *line)
         return;
     record_trace(&sim->record, "<", line, strlen(line));
     if (m->busy) {
-        count_early(sim);
+        count_early(sim, line);
         if (m->queued < MAX_QUEUE)
             m->queue[m->queued++] = must_alloc(strdup(line));
         return;

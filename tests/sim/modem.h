@@ -58,7 +58,7 @@ struct modem {
     /* A late answer is due: what comes meanwhile is no overlap. */
     bool late;
     struct buf answer, last_answer;
-    int64_t final_at_ms;
+    int64_t final_at_ms, wrote_at_ms;
     /* output */
     struct buf out;
     bool final_pending;

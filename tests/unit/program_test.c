@@ -262,8 +262,8 @@ static void the_stop_kills_it(void **state)
     (void)state;
     (void)snprintf(child_path, sizeof child_path, "%s/child", folder);
     guest.stop_after = child_path;
-    (void)snprintf(text, sizeof text, "sleep 60 & echo $! >%s/new && mv %s/new %s/child; wait", folder,
-                   folder, folder);
+    (void)snprintf(text, sizeof text, "sleep 60 & echo $! >%s/new && mv %s/new %s/child; wait",
+                   folder, folder, folder);
     assert_code(modem_run_program(modem, script(text), NULL, 60000), ERROR_SHUTTING_DOWN);
     assert_true(clock_now_ms() - began < 20000);
     pid_t child = pid_in("child");
