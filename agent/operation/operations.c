@@ -778,6 +778,26 @@ static struct error change_lock(struct operations *ops, const struct operation_l
     return ERROR_OK;
 }
 
+void operations_write_anew(struct operations *ops)
+{
+    struct error e = ERROR_OK;
+
+    begin_change(ops);
+    if (ops->has_active) {
+        ops->unsaved.any = true;
+        write_unsaved(ops);
+    }
+    if (ops->held.holder[0]) {
+        const struct operation_lock lock = ops->held;
+
+        e = change_lock(ops, &lock);
+    }
+    if (e.code)
+        log_warning("the lock on switching could not be written anew, a restart would forget it",
+                    LOG_ERR(&e));
+    end_silently(ops);
+}
+
 struct error operations_lock(struct operations *ops, const struct operation_lock_request *request,
                              struct operation_lock *ret)
 {

@@ -172,5 +172,8 @@ void operations_end(struct operations *ops, const char *id, const struct operati
 /* Writes what the disk did not take, and tells of a lock that has come to its end; gives when to call
  * it again (CLOCK_NEVER: there is nothing to wait for). */
 int64_t operations_tick(struct operations *ops);
+/* The journal's file was set aside, and another one is in its place: what goes on, and the lock, are written
+ * into that. What the disk does not take comes with operations_tick(). */
+void operations_write_anew(struct operations *ops);
 /* The same for the last time. */
 void operations_finish(struct operations *ops);

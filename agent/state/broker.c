@@ -81,6 +81,7 @@ void broker_failed(struct broker *broker, const char *why, bool refused)
 void broker_remember(struct broker *broker, int64_t at_ms)
 {
     pthread_mutex_lock(&broker->lock);
+    broker->facts.remembers = true;
     broker->facts.remembered_at_ms = at_ms;
     pthread_mutex_unlock(&broker->lock);
 }

@@ -24,7 +24,8 @@ struct broker_facts {
      * up, and before the first attempt. */
     char trouble[BROKER_TROUBLE_MAX + 1];
     bool trouble_is_refusal;
-    /* The last CONNACK of an earlier process; 0: none is known. */
+    /* The last CONNACK of an earlier process. One of before the boot has a negative moment. */
+    bool remembers;
     int64_t remembered_at_ms;
     /* When the broker had acknowledged that a switch is about to run; 0: never. */
     int64_t switching_told_ms;

@@ -25,6 +25,11 @@ static bool is_fresh(int64_t at_ms)
     return at_ms > 0 && clock_now_ms() - at_ms < BROKER_FRESH_MS;
 }
 
+static bool is_remembered(const struct broker_facts *facts)
+{
+    return facts->remembers && clock_now_ms() - facts->remembered_at_ms < BROKER_FRESH_MS;
+}
+
 /* A CONNACK lately, whatever it said, also of before a restart. */
 static bool had_connack_lately(const struct run *run)
 {
@@ -32,7 +37,7 @@ static bool had_connack_lately(const struct run *run)
 
     return link_counts(run->tools->config) &&
            (facts.online || is_fresh(facts.accepted_at_ms) || is_fresh(facts.refused_at_ms) ||
-            is_fresh(facts.remembered_at_ms));
+            is_remembered(&facts));
 }
 
 /* A link that this process has lost is what the profile before lacks, too. One that it has not had yet,
@@ -43,7 +48,7 @@ static bool has_broker(const struct run *run)
 
     if (!link_counts(run->tools->config) || facts.online || facts.was_online)
         return link_counts(run->tools->config) && facts.online;
-    return run->op->request.channel == CHANNEL_MQTT || is_fresh(facts.remembered_at_ms);
+    return run->op->request.channel == CHANNEL_MQTT || is_remembered(&facts);
 }
 
 /* A broker that refuses is reached all the same. */

@@ -86,12 +86,15 @@ void memory_keep_connack(struct memory *memory, const struct broker_facts *facts
     journal_save_value(memory->journal, connack_key, text);
 }
 
-int64_t memory_find_connack_ms(const struct memory *memory)
+bool memory_find_connack(const struct memory *memory, int64_t *ret_at_ms)
 {
     char *text = journal_get_value(memory->journal, connack_key);
     int64_t at_ms = text ? strtoll(text, NULL, 10) : 0;
     int64_t age_ms = journal_now_ms(memory->journal) - at_ms;
 
     free(text);
-    return at_ms > 0 && age_ms >= 0 ? clock_now_ms() - age_ms : 0;
+    if (at_ms <= 0 || age_ms < 0)
+        return false;
+    *ret_at_ms = clock_now_ms() - age_ms;
+    return true;
 }

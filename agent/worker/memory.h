@@ -40,5 +40,5 @@ bool memory_find_channels(const struct memory *memory, char ret[CARD_CHANNELS_MA
 
 /* Called now and then: writes when the broker is there anew, and while it stays. */
 void memory_keep_connack(struct memory *memory, const struct broker_facts *facts);
-/* CLOCK_BOOTTIME of an earlier process's last; 0: none is known. */
-int64_t memory_find_connack_ms(const struct memory *memory);
+/* CLOCK_BOOTTIME of an earlier process's last, negative where that was before the boot. False: none is known. */
+bool memory_find_connack(const struct memory *memory, int64_t *ret_at_ms);

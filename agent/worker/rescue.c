@@ -138,12 +138,17 @@ int64_t rescue_next_ms(const struct rescue *rescue, int64_t register_ms)
     return rescue->next_ms;
 }
 
+static struct profile_ref ref_of_known(const struct intent_profile *profile)
+{
+    return (struct profile_ref){ .by_aid = profile->has_aid,
+                                 .aid = profile->aid,
+                                 .iccid = profile->iccid };
+}
+
 static const struct profile *find_row(const struct profile_list *list,
                                       const struct intent_profile *profile)
 {
-    const struct profile_ref ref = { .by_aid = profile->has_aid,
-                                     .aid = profile->aid,
-                                     .iccid = profile->iccid };
+    const struct profile_ref ref = ref_of_known(profile);
 
     return profile->known ? profile_find(list, &ref) : NULL;
 }
@@ -161,6 +166,17 @@ static bool fallback_of(const struct profile_list *list, struct profile_ref *ret
             return true;
         }
     return false;
+}
+
+/* Without knowing what is in use. */
+static bool blind_turn_of(const struct rescue *rescue, struct profile_ref *ret)
+{
+    const struct intent_profile *profile = &rescue->profiles[rescue->tries % RESCUE_PROFILES];
+
+    if (!profile->known)
+        profile = &rescue->profiles[0];
+    *ret = ref_of_known(profile);
+    return true;
 }
 
 /* The one whose turn it is; where that is in use already, the other. */
@@ -184,13 +200,13 @@ bool rescue_next(struct rescue *rescue, const struct profile_list *list, int64_t
 {
     bool found;
 
-    if (now_ms < rescue_next_ms(rescue, register_ms))
+    if (now_ms < rescue_next_ms(rescue, register_ms) || (rescue->watching && !list))
         return false;
     if (rescue->watching) {
         rescue->watching = false;
         return fallback_of(list, ret);
     }
-    found = turn_of(rescue, list, ret);
+    found = list ? turn_of(rescue, list, ret) : blind_turn_of(rescue, ret);
     rescue->tries++;
     rescue->next_ms = now_ms + wait_ms(rescue->tries, chance);
     return found;

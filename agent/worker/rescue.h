@@ -40,6 +40,7 @@ bool rescue_end(struct rescue *rescue);
 void rescue_see_unregistered(struct rescue *rescue, int64_t now_ms);
 /* When rescue_next() may have something; CLOCK_NEVER. */
 int64_t rescue_next_ms(const struct rescue *rescue, int64_t register_ms);
-/* Which of the card's profiles is worth a try now; false: none now. The time of the next is set. */
+/* Which of the card's profiles is worth a try now; false: none now. The time of the next is set. `list` NULL: it
+ * cannot be read; then what is tried may be in use already. */
 bool rescue_next(struct rescue *rescue, const struct profile_list *list, int64_t register_ms,
                  int64_t now_ms, uint32_t chance, struct profile_ref *ret);

@@ -430,7 +430,8 @@ static void look_after_context(struct worker *worker, const struct connectivity 
     struct error e;
     bool changed;
 
-    if (!reading->has_iccid || iccid_equal(&reading->iccid, &before))
+    /* One that waits for its confirmation may go back yet, to the APN that was there before. */
+    if (worker->switching || !reading->has_iccid || iccid_equal(&reading->iccid, &before))
         return;
     worker->context_of = reading->iccid;
     row = config_profile_find(worker->config, &reading->iccid);
@@ -474,6 +475,17 @@ static void read_connectivity(struct worker *worker)
         reads_answer(worker->reads, READ_CONNECTIVITY, &e);
 }
 
+/* A modem that is locked to another network than that of the profile in use lets nobody read the list, and
+ * does not keep a stranded device from trying another profile. */
+static int64_t rescue_at_ms(const struct worker *worker)
+{
+    const struct snapshot *now = &worker->view.now;
+
+    if (!now->has_list && (!worker->rescue.stranded || now->trouble.code == ERROR_CARD_ABSENT))
+        return CLOCK_NEVER;
+    return rescue_next_ms(&worker->rescue, register_ms(worker));
+}
+
 /* True: an operation of the agent's own waits now, or it had to be looked whether one is needed. */
 static bool try_rescue(struct worker *worker)
 {
@@ -484,15 +496,15 @@ static bool try_rescue(struct worker *worker)
     struct problem problem;
     bool found;
 
-    if (!now->has_list || rescue_next_ms(&worker->rescue, register_ms(worker)) > clock_now_ms())
+    if (rescue_at_ms(worker) > clock_now_ms())
         return false;
     /* The one in use may have come back since the last look. */
     if (clock_now_ms() - sampler_tried_ms(worker->sampler) > RESCUE_LOOK_MS) {
         read_connectivity(worker);
         return true;
     }
-    found = rescue_next(&worker->rescue, &now->list, register_ms(worker), clock_now_ms(), chance(),
-                        &request.target);
+    found = rescue_next(&worker->rescue, now->has_list ? &now->list : NULL, register_ms(worker),
+                        clock_now_ms(), chance(), &request.target);
     if (stranded)
         keep_rescue(worker);
     if (!found)
@@ -545,6 +557,7 @@ static void note_rescue(struct worker *worker, const struct operation *op,
 static void tell_of_journal(struct worker *worker)
 {
     struct journal_news news;
+    bool is_new = false;
 
     while (journal_take_news(worker->journal, &news)) {
         const struct bus_journal told = { .what = news.what, .detail = news.detail };
@@ -552,7 +565,14 @@ static void tell_of_journal(struct worker *worker)
         log_warning("something happened to the journal, going on", LOG_STR("what", news.what),
                     LOG_STR("detail", news.detail[0] ? news.detail : NULL));
         bus_publish(worker->bus, BUS_JOURNAL, &told);
+        is_new = is_new || strcmp(news.what, "set-aside") == 0;
     }
+    if (!is_new)
+        return;
+    /* It starts from nothing, and this process does not. */
+    operations_write_anew(worker->operations);
+    if (worker->rescue.stranded)
+        keep_rescue(worker);
 }
 
 /* A switch that waits for its confirmation: what everyone reads is brought up to date. */
@@ -643,6 +663,7 @@ static void take_up_interrupted(struct worker *worker)
 static void remember(struct worker *worker)
 {
     char *text = journal_get_value(worker->journal, stranded_key);
+    int64_t connack_ms;
 
     worker->unread = journal_is_unread(worker->journal);
     if (!worker->rescue.stranded)
@@ -654,7 +675,8 @@ static void remember(struct worker *worker)
     memory_init(&worker->memory, worker->journal);
     view_remember(&worker->view, worker->memory.enabled.text, worker->memory.since_utc_ms,
                   worker->memory.by);
-    broker_remember(worker->broker, memory_find_connack_ms(&worker->memory));
+    if (memory_find_connack(&worker->memory, &connack_ms))
+        broker_remember(worker->broker, connack_ms);
 }
 
 /* --- the thread --- */
@@ -713,9 +735,7 @@ static bool work(struct worker *worker, int64_t *ret_until_ms)
         return true;
     }
     *ret_until_ms = clock_earlier(sample_ms, reads_deadline_ms(worker->reads));
-    if (worker->view.now.has_list)
-        *ret_until_ms =
-            clock_earlier(*ret_until_ms, rescue_next_ms(&worker->rescue, register_ms(worker)));
+    *ret_until_ms = clock_earlier(*ret_until_ms, rescue_at_ms(worker));
     if (card_wanted)
         *ret_until_ms = clock_earlier(*ret_until_ms, worker->retry_at_ms);
     if (worker->sim_sign)
@@ -740,6 +760,8 @@ static void *thread_main(void *ctx)
     (void)prctl(PR_SET_NAME, "lpm-worker");
     while (!atomic_load(&worker->stopping)) {
         int64_t until_ms = CLOCK_NEVER;
+        /* Looked at first: operations have to know what is in it before it is taken up. */
+        bool readable = !journal_is_unread(worker->journal);
         int64_t tick_ms = operations_tick(worker->operations);
         struct broker_facts facts;
 
@@ -748,7 +770,7 @@ static void *thread_main(void *ctx)
         facts = broker_facts(worker->broker);
         memory_keep_connack(&worker->memory, &facts);
         /* It could not be read before: what it says of before comes now. */
-        if (worker->unread && !journal_is_unread(worker->journal))
+        if (worker->unread && readable)
             remember(worker);
         if (worker->interrupted)
             take_up_interrupted(worker);

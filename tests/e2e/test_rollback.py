@@ -607,6 +607,20 @@ def test_stranded_it_tries_both_in_turn(lab):
 
 
 @needs_preload
+def test_stranded_on_a_profile_that_the_modem_is_locked_against(lab):
+    """The list of such a card is not for reading; another profile is tried all the same."""
+    clock = Clock(lab)
+    scene = Scene(lab, {**THREE, **net(0, sim_lock=True)}, STRANDED, broker=True, env=clock.env)
+    number = scene.ask(by="mqtt")
+    kill_networks(scene, number, 2)
+    op = scene.end(number)
+    assert (op["state"], op["error"]["code"]) == ("failed", "stranded"), op
+    assert scene.sim.enabled() == ALPHA, "the fallback"
+    wait_until(lambda: scene.agent.http("GET", "/readyz")[2].get("code") == "sim-locked", what="it is locked")
+    comes_back(scene, clock, GAMMA)
+
+
+@needs_preload
 def test_stranded_and_killed_when_it_has_just_ended(lab):
     """What goes on trying is on disk before the end is."""
     scene = Scene(lab, THREE, STRANDED, broker=True, killer=True)
@@ -834,6 +848,23 @@ def apn(scene):
 
 def contexts_written(scene, since):
     return [line for line in scene.sim.at_lines(since) if line.startswith("AT+CGDCONT=")]
+
+
+@needs_preload
+def test_an_apn_is_given_back_where_a_confirmation_does_not_come(lab):
+    """What is read while it is waited for is not what stood there before: here the modem does not tell of its
+    authentication, so that the APN looks as if it had to be set each time."""
+    has = {"profiles": {BETA: {"apn": BETA_APN, "username": "me", "auth": "chap"}}}
+    clock = Clock(lab)
+    scene = Scene(lab, APNS, {**has, "telemetry.sample_s": 1}, broker=True, env=clock.env)
+    scene.sim.fault("modem", "AT+CGAUTH?", action="error", count=1000)
+    number = scene.ask(confirm_s=60)
+    scene.wait_phase(number, "confirming")
+    since = scene.sim.last_n()
+    wait_until(lambda: scene.sim.at_lines(since).count("AT+CESQ") > 1, what="readings while it waits")
+    clock.set_boot(61)
+    scene.check(rolled_back(scene.end(number), "unconfirmed"))
+    assert apn(scene) == ALPHA_APN
 
 
 def test_an_apn_is_set_and_given_back(lab):

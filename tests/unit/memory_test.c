@@ -106,33 +106,44 @@ static void channels_of_a_moment_ago(void **state)
 static void the_broker(void **state)
 {
     struct broker_facts facts = { 0 };
-    int64_t came_ms;
+    int64_t came_ms, found_ms;
 
     (void)state;
     begin();
     memory_keep_connack(&memory, &facts);
-    assert_int_equal(memory_find_connack_ms(&memory), 0);
+    assert_false(memory_find_connack(&memory, &found_ms));
     fake_clock_pass(1000);
     came_ms = facts.accepted_at_ms = clock_now_ms();
     facts.online = true;
     memory_keep_connack(&memory, &facts);
     fake_clock_pass(5000);
     restart();
-    assert_int_equal(memory_find_connack_ms(&memory), came_ms);
+    assert_true(memory_find_connack(&memory, &found_ms));
+    assert_int_equal(found_ms, came_ms);
     /* While the link stays up it is written now and then, and not more often. */
     memory.connack_ms = came_ms;
     fake_clock_pass(10 * 60 * 1000 - 5001);
     memory_keep_connack(&memory, &facts);
-    assert_int_equal(memory_find_connack_ms(&memory), came_ms);
+    assert_true(memory_find_connack(&memory, &found_ms));
+    assert_int_equal(found_ms, came_ms);
     fake_clock_pass(1);
     memory_keep_connack(&memory, &facts);
-    assert_int_equal(memory_find_connack_ms(&memory), clock_now_ms());
+    assert_true(memory_find_connack(&memory, &found_ms));
+    assert_int_equal(found_ms, clock_now_ms());
     /* A link that is gone is not there, however long. */
     facts.online = false;
     came_ms = clock_now_ms();
     fake_clock_pass(60 * 60 * 1000);
     memory_keep_connack(&memory, &facts);
-    assert_int_equal(memory_find_connack_ms(&memory), came_ms);
+    assert_true(memory_find_connack(&memory, &found_ms));
+    assert_int_equal(found_ms, came_ms);
+    /* A reboot: the clock since the boot begins anew, and the journal's goes on. */
+    fake_clock.now_ms = 20000;
+    fake_clock.utc_ms += 60000;
+    boot = "00000000-0000-0000-0000-000000000002";
+    restart();
+    assert_true(memory_find_connack(&memory, &found_ms));
+    assert_int_equal(found_ms, 20000 - 60000 - 60 * 60 * 1000);
     temp_journal_done(&temp);
 }
 

@@ -1293,6 +1293,39 @@ static void a_lock_outlives_restarts(void **state)
     assert_true(operations_get_lock(all.ops, &lock));
 }
 
+/* Somebody takes the journal away: what goes on, and the lock, are in the one that comes in its place. */
+static void a_new_file_knows_what_goes_on(void **state)
+{
+    struct operation op, now;
+    struct operation_lock lock;
+    struct journal_news news;
+    char path[128];
+
+    (void)state;
+    op = accepted(A);
+    assert_ok(lock_by("ann", 60, &lock));
+    (void)snprintf(path, sizeof path, "%s/journal.db", all.temp.dir);
+    assert_int_equal(remove(path), 0);
+    assert_ok(journal_put_value(all.temp.journal, "other", "x"));
+    assert_true(journal_take_news(all.temp.journal, &news));
+    assert_string_equal(news.what, "set-aside");
+    operations_write_anew(all.ops);
+    restart();
+    assert_true(operations_find(all.ops, op.id, &now));
+    assert_int_equal(now.state, OPERATION_ACCEPTED);
+    assert_int_equal(now.rev, op.rev);
+    assert_true(operations_is_busy(all.ops));
+    assert_true(operations_get_lock(all.ops, &lock));
+    assert_string_equal(lock.holder, "ann");
+    /* Where there is nothing, nothing is written. */
+    assert_ok(operations_unlock(all.ops, "ann", false));
+    assert_ok(operations_cancel(all.ops, op.id, &now));
+    operations_write_anew(all.ops);
+    restart();
+    assert_false(operations_is_busy(all.ops));
+    assert_false(operations_get_lock(all.ops, &lock));
+}
+
 /* --- the word that a switch waits for --- */
 
 static void a_word_confirms(void **state)
@@ -2039,6 +2072,7 @@ int main(void)
         TEST(a_lock_is_taken_renewed_and_let_go),
         TEST(the_end_of_a_lock_is_told),
         TEST(a_lock_outlives_restarts),
+        TEST(a_new_file_knows_what_goes_on),
         TEST(a_word_confirms),
         TEST(a_word_needs_no_disk),
         TEST(a_full_disk_leaves_nothing),

@@ -760,7 +760,7 @@ static void begin(const struct script *script)
     log_set(LOG_LEVEL_ERR, LOG_FORMAT_TEXT, false);
     memset(&world, 0, sizeof world);
     memset(&world_seen, 0, sizeof world_seen);
-    fake_clock.now_ms = 10000000;
+    fake_clock.now_ms = script->uptime_ms ? script->uptime_ms : 10000000;
     world.script = script;
     world.boot = "11111111-1111-4111-8111-111111111111";
     world.open = true;
@@ -872,6 +872,8 @@ void world_run(const struct script *script, struct world_end *ret)
     if (script->broker_ago_ms)
         broker_accepted(world.broker, fake_clock.now_ms - script->broker_ago_ms - 100,
                         fake_clock.now_ms - script->broker_ago_ms);
+    if (script->remembered_ago_ms)
+        broker_remember(world.broker, fake_clock.now_ms - script->remembered_ago_ms);
     if (script->broker_lost)
         broker_lost(world.broker);
     assert_int_equal(operations_admit(world.ops, &request, NULL, &ret->op, &problem),
