@@ -237,6 +237,27 @@ static void turn_back(struct run *run, const struct error *why)
     run_enter(run, PHASE_ROLLING_BACK, true);
 }
 
+static bool goes_wrong(const struct saga_step *step)
+{
+    return step->act == SAGA_TURN_BACK || (step->act == SAGA_END && step->end != SAGA_COMMITTED);
+}
+
+/* A word may come behind the look, until none is taken any more. */
+static struct saga_step next_step(struct run *run, const struct saga_limits *limits,
+                                  struct saga_seen *seen)
+{
+    const struct saga before = run->saga;
+    const int64_t now_ms = clock_now_ms();
+    struct saga_step step = saga_next(&run->saga, limits, seen, now_ms);
+
+    if (!limits->confirm_ms || !goes_wrong(&step) ||
+        !operations_stop_waiting(run->tools->operations, run->op->id))
+        return step;
+    run->saga = before;
+    seen->confirmed = true;
+    return saga_next(&run->saga, limits, seen, now_ms);
+}
+
 /* ERROR_NONE: `*ret_last` is the SAGA_END. ERROR_SHUTTING_DOWN. */
 static struct error follow(struct run *run, struct saga_limits *limits, struct saga_step *ret_last)
 {
@@ -250,12 +271,12 @@ static struct error follow(struct run *run, struct saga_limits *limits, struct s
         /* Once the agent stops nothing can be read, and nothing can be concluded from that. */
         if (!modem_idle(run->tools->modem, clock_now_ms()))
             return run_stopping();
-        *ret_last = saga_next(&run->saga, limits, &seen, clock_now_ms());
-        if (run->saga.intent.phase == PHASE_CONFIRMING && run->tools->at_rest)
-            run->tools->at_rest(run->tools->ctx);
+        *ret_last = next_step(run, limits, &seen);
         switch (ret_last->act) {
         case SAGA_LOOK:
             run_save(run);
+            if (run->saga.intent.phase == PHASE_CONFIRMING && run->tools->at_rest)
+                run->tools->at_rest(run->tools->ctx);
             if (!run_wait_for_sign(run, ret_last->look_at_ms))
                 return run_stopping();
             break;
@@ -478,6 +499,11 @@ static struct error take_up(struct run *run, const struct intent *interrupted)
     log_warning("an interrupted switch goes on", LOG_STR("op", run->op->id),
                 LOG_STR("phase", phase_name(interrupted->phase)),
                 LOG_NUM("card_has_switched", run->enabled == SAGA_ENABLED));
+    /* The card had said yes and the profile has proven itself: all that is waited for is a word, and that
+     * needs no modem. */
+    if (run->enabled == SAGA_LOST && !run->ret->has_list && run->saga.intent.leg == LEG_TARGET &&
+        interrupted->phase == PHASE_CONFIRMING)
+        run->enabled = SAGA_ENABLED;
     if (run->enabled == SAGA_ENABLED) {
         run->saga = saga_resume(&run->saga.intent, same_boot, clock_now_ms());
         run_enter(run,

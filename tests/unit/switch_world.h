@@ -75,6 +75,10 @@ struct script {
     const char *target, *expect;
     enum operation_channel channel;
     int64_t confirm_s;
+    /* While the word is waited for, the owner reads card and modem, and takes so long. */
+    int64_t rest_ms;
+    /* The word is said when its time is over, right behind the look that did not see it. */
+    bool word_behind_look;
     enum config_verify verify;
     enum config_reset reset;
     bool stays; /* "rollback": false */
@@ -160,6 +164,8 @@ struct world_seen {
     unsigned taken_up;
     /* The profile that is enabled on the card; 0: none. */
     char enabled;
+    /* Whoever confirmed was told that it counts. */
+    bool confirmed;
     char apn[32];
     /* What the journal keeps as B's context. */
     char kept[256];
