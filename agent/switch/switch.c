@@ -333,6 +333,12 @@ static void end_already_enabled(struct run *run)
         !e.code && connectivity_is_registered(&now) ? VERIFIED_REGISTERED : VERIFIED_NOTHING;
 }
 
+/* Data has stopped on the profile that stays, and nobody has measured for how long. */
+static bool broke_off(const struct run *run)
+{
+    return run->restarted || run->cycled || run->tools->signs->restarted;
+}
+
 /* Nothing went out, or the card said no, or settling showed that it had not. */
 static void end_unchanged(struct run *run, struct error why)
 {
@@ -347,7 +353,7 @@ static void end_unchanged(struct run *run, struct error why)
     if (run->saga.intent.hooked_before && !run->ret->ended_already)
         hook_undo(run);
     end->has_result = run->sent || run->resumed;
-    end->blackout_ms = !end->has_result || run->restarted ? -1 : 0;
+    end->blackout_ms = !end->has_result || broke_off(run) ? -1 : 0;
 }
 
 /* What is in use now is the profile before. */

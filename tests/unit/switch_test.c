@@ -417,6 +417,10 @@ static void blackouts(void **state)
         { "no data before: not known", { .has_before = true, .before = { HOME }, .changes = { GOES_WELL } }, -1, -1 },
         { "no data after: not known", { .changes = { NO_SERVICE, BACK_IN_VAIN } }, -1, -1 },
         { "refused: none", { .jobs = { NO(ERROR_POLICY_FORBIDS, 0x69E1) } }, 0, 0 },
+        { "not taken, says the card: none", { .jobs = { UNCLEAR } }, 0, 0 },
+        { "not taken, and our own cycle broke it off: not known", { .jobs = { UNCLEAR_OPEN }, .changes = { AT(CYCLE, 0, SEARCHES), AT(CYCLE, 3000, HOME, .data = true) } }, -1, -1 },
+        { "not taken, and the port was away: not known", { .jobs = { UNCLEAR }, .changes = { AT(ENABLE, 0, .gone = true), AT(ENABLE, 9000, HOME, .data = true) } }, -1, -1 },
+        { "not taken, and the modem started over: not known", { .jobs = { UNCLEAR }, .changes = { AT(ENABLE, 0, HOME, .tells = true, .data = true) } }, -1, -1 },
     }; // clang-format on
     static struct world_end end;
 
