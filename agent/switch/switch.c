@@ -530,6 +530,15 @@ static struct error take_up(struct run *run, const struct intent *interrupted)
     return ERROR_OK;
 }
 
+/* It went back from a target that had failed: that is not enabled once more. */
+static void guess_way_back(struct intent *intent)
+{
+    intent->leg = LEG_PREVIOUS;
+    intent->tried[LEG_PREVIOUS] = true;
+    intent->reason = error_make(ERROR_IN_AGENT, ERROR_INTERRUPTED, 0,
+                                "the agent ended while it went back, and why it did is lost");
+}
+
 struct intent switch_guess_intent(const struct operation *op)
 {
     struct intent intent = fresh_intent();
@@ -543,6 +552,8 @@ struct intent switch_guess_intent(const struct operation *op)
     if (op->has_from)
         intent.profiles[LEG_PREVIOUS] =
             (struct intent_profile){ .known = true, .has_iccid = true, .iccid = op->from };
+    if (op->phase == PHASE_ROLLING_BACK && op->has_from)
+        guess_way_back(&intent);
     return intent;
 }
 

@@ -154,6 +154,22 @@ static const struct row rows[] = {
     { "to the fallback, registering in vain", { WITH_C, STOPPED_AT("JESHJASHJFS", 9000), .changes = { NO_SERVICE, BACK_IN_VAIN, AT(FALLBACK, 500, STARTS), AT(FALLBACK, 2000, ON_C, SEARCHES) } },
       END_STRANDED, ERROR_NOT_REGISTERED, 'C', .trace = "JESHJASHJFS|OLSVH" },
 
+    /* What is on disk of it cannot be read. */
+    { "intent lost: enabling, taken", { .intent_lost = true, CUT_AT("JE", 0), .changes = { GOES_WELL } },
+      END_WELL, 0, 'B', VERIFIED_ATTACHED, "JE|OCLSV" },
+    { "intent lost: enabling, not taken: once more", { .intent_lost = true, CUT_AT("JE", 0), .in_vain = 1, .jobs = { UNCLEAR }, .changes = { AGAIN_WELL } },
+      END_WELL, 0, 'B', VERIFIED_ATTACHED, "JE|OCLJESV" },
+    { "intent lost: turning back, before its ENABLE", { .intent_lost = true, STOPPED_IN(ROLLING_BACK), .changes = { NO_SERVICE, BACK_WELL } },
+      END_BACK, ERROR_INTERRUPTED, 'A', VERIFIED_REGISTERED, "JESH|OCLJASV" },
+    { "intent lost: turning back, taken: the target is not enabled once more", { .intent_lost = true, CUT_AT("JESHJA", 0), .changes = { NO_SERVICE, BACK_WELL } },
+      END_BACK, ERROR_INTERRUPTED, 'A', VERIFIED_REGISTERED, "JESHJA|OCLSV" },
+    { "intent lost: turning back, not taken: once more", { .intent_lost = true, CUT_AT("JESHJA", 0), .jobs = { YES, UNCLEAR }, .changes = { NO_SERVICE, AT(AGAIN, 3000, STARTS), AT(AGAIN, 6000, HOME) } },
+      END_BACK, ERROR_INTERRUPTED, 'A', VERIFIED_REGISTERED, "JESHJA|OCLJASV" },
+    { "intent lost: turning back, in vain", { .intent_lost = true, CUT_AT("JESHJA", 0), .changes = { NO_SERVICE, BACK_IN_VAIN } },
+      END_STRANDED, ERROR_INTERRUPTED, 'A', .trace = "JESHJA|OCLSVH" },
+    { "intent lost: turning back, and the profile of the fallback is in use", { .intent_lost = true, WITH_C, CUT_AT("JESHJASHJF", 0), .changes = { NO_SERVICE, BACK_IN_VAIN, FALLBACK_WELL } },
+      END_OVERTAKEN, ERROR_OVERTAKEN, 'C', .trace = "JESHJASHJF|OCL" },
+
     /* Programs are told again where their answer is not on disk. */
     { "programs: cut off in before", { .hooks = true, CUT_AT("Jb", 0), .changes = { GOES_WELL } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "Jb|JOJbESa" },

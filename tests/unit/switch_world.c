@@ -880,6 +880,8 @@ static void go_on(const struct config *config, struct world_end *ret)
     assert_true(operations_interrupted(world.ops, &ret->op, &has_intent, &ret->intent));
     assert_string_equal(ret->op.id, world.op);
     assert_int_equal(has_intent, ret->op.sent);
+    if (world.script->intent_lost && has_intent)
+        ret->intent = switch_guess_intent(&ret->op);
     world_seen.taken_up += has_intent;
     run_once(config, has_intent ? &ret->intent : NULL, ret);
 }

@@ -130,6 +130,8 @@ struct script {
     /* It is started anew so much later (0: 5 s); `reboot`: the clock since the boot begins again, and so does
      * the modem. */
     bool again, reboot;
+    /* The intent cannot be read then, and is guessed. */
+    bool intent_lost;
     int64_t down_ms;
     /* Unsolicited lines without end. */
     bool storm;
