@@ -46,6 +46,9 @@ struct operations {
     char *intent; /* of the active operation; NULL: none */
     int64_t began_ms;
     int64_t ends_by_utc_ms; /* for the next change of phase; 0: as it is */
+    /* The active operation turns back or ends without the word that it waited for. Not on disk: a start
+     * that finds it waiting still lets it wait. */
+    bool waits_no_longer;
     struct unsaved unsaved;
     /* The journal could not be read yet: what it says of before is not known. */
     bool unread;
@@ -716,13 +719,20 @@ struct error operations_cancel(struct operations *ops, const char *id, struct op
     return e;
 }
 
+static bool waits_for_word(const struct operations *ops, const struct operation *op)
+{
+    return op->state == OPERATION_RUNNING && op->phase == PHASE_CONFIRMING &&
+           find_active(ops, op->id) && !ops->waits_no_longer;
+}
+
 /* A disk that does not take the word stops nothing: the switch commits at once. */
 static struct error confirm(struct operations *ops, struct operation *op)
 {
-    if (op->confirmed)
+    bool waits = waits_for_word(ops, op);
+
+    if (op->confirmed && (waits || op->state == OPERATION_SUCCEEDED))
         return ERROR_OK;
-    if (op->state != OPERATION_RUNNING || op->phase != PHASE_CONFIRMING ||
-        !find_active(ops, op->id))
+    if (!waits)
         return error_make(ERROR_IN_AGENT, ERROR_TOO_LATE, 0, "it does not wait for a confirmation");
     op->confirmed = true;
     go_on(ops, op, NULL, false);
@@ -920,6 +930,7 @@ bool operations_start(struct operations *ops, const char *id)
         struct operation op = *active;
 
         ops->began_ms = clock_now_ms();
+        ops->waits_no_longer = false;
         life_start(&op, ops->budget_ms);
         go_on_and_tell(ops, &op, false, &news);
     }
@@ -1056,6 +1067,21 @@ bool operations_is_confirmed(struct operations *ops, const char *id)
     active = find_active(ops, id);
     confirmed = active && active->confirmed;
     pthread_mutex_unlock(&ops->lock);
+    return confirmed;
+}
+
+bool operations_stop_waiting(struct operations *ops, const char *id)
+{
+    const struct operation *active;
+    bool confirmed;
+
+    /* A word that is on its way to the disk has come. */
+    begin_change(ops);
+    active = find_active(ops, id);
+    confirmed = active && active->confirmed;
+    if (active && !confirmed)
+        ops->waits_no_longer = true;
+    end_silently(ops);
     return confirmed;
 }
 

@@ -98,8 +98,8 @@ size_t operations_list(struct operations *ops, enum operation_state state, const
 MUST_CHECK struct error operations_cancel(struct operations *ops, const char *id,
                                           struct operation *ret);
 
-/* The word that a switch with `confirm_s` waits for; said twice is said once. ERROR_NOT_FOUND;
- * ERROR_TOO_LATE: it does not wait for one (now); ERROR_STORAGE_FULL. */
+/* The word that a switch with `confirm_s` waits for; said twice is said once, as long as the switch is
+ * kept by it. ERROR_NOT_FOUND; ERROR_TOO_LATE: it does not wait for one (now, or any more). */
 MUST_CHECK struct error operations_confirm(struct operations *ops, const char *id,
                                            struct operation *ret);
 
@@ -152,6 +152,9 @@ void operations_save(struct operations *ops, const char *id, const struct intent
 /* The end by the clock, from the next change of phase on: one `rev` says one thing only. */
 void operations_set_ends_by(struct operations *ops, const char *id, int64_t ends_by_utc_ms);
 bool operations_is_confirmed(struct operations *ops, const char *id);
+/* The switch is about to go on without the word. False: none came, and from now on it is too late for
+ * one. True: one has come, and whoever said it was told that it counts. */
+bool operations_stop_waiting(struct operations *ops, const char *id);
 
 struct operation_end {
     /* code ERROR_NONE: succeeded. */

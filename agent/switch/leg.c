@@ -107,10 +107,13 @@ static struct error settle_enable(struct run *run, const struct card_enable *res
     e = settle(run, result->channels_closed);
     if (e.code == ERROR_SHUTTING_DOWN)
         return e;
-    if (e.code)
-        conclude(run, SAGA_LOST, error_within(e, "the card could not be asked what ENABLE did"));
-    else
+    if (!e.code) {
         conclude_from_list(run, result->error);
+        return ERROR_OK;
+    }
+    /* What the modem worked with before this ENABLE it may not work with now. */
+    run->has_now = false;
+    conclude(run, SAGA_LOST, error_within(e, "the card could not be asked what ENABLE did"));
     return ERROR_OK;
 }
 

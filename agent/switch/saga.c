@@ -229,6 +229,13 @@ static struct saga_step enabling(struct saga *saga, const struct saga_limits *li
     }
 }
 
+/* Whoever gave the word has been told that it keeps the profile; what is wrong with that from then on
+ * is not the switch's any more. */
+static bool is_kept(const struct saga *saga, const struct saga_seen *seen)
+{
+    return saga->intent.phase == PHASE_CONFIRMING && seen->confirmed;
+}
+
 /* A CME code says it for good; +CPIN may say PIN for a moment while the card starts. Before the
  * modem has started over, it is the old profile that is locked: a reason to leave it, not to fail. */
 static bool is_locked(struct saga *saga, const struct saga_limits *limits,
@@ -452,7 +459,7 @@ struct saga_step saga_next(struct saga *saga, const struct saga_limits *limits,
     saga->intent.left_previous = saga->intent.left_previous || seen->restarted;
     saga->intent.arrived = saga->intent.arrived ||
                            (saga->intent.leg == LEG_TARGET && seen->on_profile && seen->restarted);
-    if (is_locked(saga, limits, seen, now_ms))
+    if (!is_kept(saga, seen) && is_locked(saga, limits, seen, now_ms))
         return give_up(saga, limits, LACK_CARD, seen->sim, now_ms);
     if (seen->foreign || (seen->elsewhere && phase != PHASE_RESETTING))
         return overtaken();

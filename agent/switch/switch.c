@@ -237,6 +237,27 @@ static void turn_back(struct run *run, const struct error *why)
     run_enter(run, PHASE_ROLLING_BACK, true);
 }
 
+static bool goes_wrong(const struct saga_step *step)
+{
+    return step->act == SAGA_TURN_BACK || (step->act == SAGA_END && step->end != SAGA_COMMITTED);
+}
+
+/* A word may come behind the look, until none is taken any more. */
+static struct saga_step next_step(struct run *run, const struct saga_limits *limits,
+                                  struct saga_seen *seen)
+{
+    const struct saga before = run->saga;
+    const int64_t now_ms = clock_now_ms();
+    struct saga_step step = saga_next(&run->saga, limits, seen, now_ms);
+
+    if (!limits->confirm_ms || !goes_wrong(&step) ||
+        !operations_stop_waiting(run->tools->operations, run->op->id))
+        return step;
+    run->saga = before;
+    seen->confirmed = true;
+    return saga_next(&run->saga, limits, seen, now_ms);
+}
+
 /* ERROR_NONE: `*ret_last` is the SAGA_END. ERROR_SHUTTING_DOWN. */
 static struct error follow(struct run *run, struct saga_limits *limits, struct saga_step *ret_last)
 {
@@ -250,12 +271,12 @@ static struct error follow(struct run *run, struct saga_limits *limits, struct s
         /* Once the agent stops nothing can be read, and nothing can be concluded from that. */
         if (!modem_idle(run->tools->modem, clock_now_ms()))
             return run_stopping();
-        *ret_last = saga_next(&run->saga, limits, &seen, clock_now_ms());
-        if (run->saga.intent.phase == PHASE_CONFIRMING && run->tools->at_rest)
-            run->tools->at_rest(run->tools->ctx);
+        *ret_last = next_step(run, limits, &seen);
         switch (ret_last->act) {
         case SAGA_LOOK:
             run_save(run);
+            if (run->saga.intent.phase == PHASE_CONFIRMING && run->tools->at_rest)
+                run->tools->at_rest(run->tools->ctx);
             if (!run_wait_for_sign(run, ret_last->look_at_ms))
                 return run_stopping();
             break;
@@ -312,6 +333,12 @@ static void end_already_enabled(struct run *run)
         !e.code && connectivity_is_registered(&now) ? VERIFIED_REGISTERED : VERIFIED_NOTHING;
 }
 
+/* Data has stopped on the profile that stays, and nobody has measured for how long. */
+static bool broke_off(const struct run *run)
+{
+    return run->restarted || run->cycled || run->tools->signs->restarted;
+}
+
 /* Nothing went out, or the card said no, or settling showed that it had not. */
 static void end_unchanged(struct run *run, struct error why)
 {
@@ -326,7 +353,7 @@ static void end_unchanged(struct run *run, struct error why)
     if (run->saga.intent.hooked_before && !run->ret->ended_already)
         hook_undo(run);
     end->has_result = run->sent || run->resumed;
-    end->blackout_ms = !end->has_result || run->restarted ? -1 : 0;
+    end->blackout_ms = !end->has_result || broke_off(run) ? -1 : 0;
 }
 
 /* What is in use now is the profile before. */
@@ -478,6 +505,11 @@ static struct error take_up(struct run *run, const struct intent *interrupted)
     log_warning("an interrupted switch goes on", LOG_STR("op", run->op->id),
                 LOG_STR("phase", phase_name(interrupted->phase)),
                 LOG_NUM("card_has_switched", run->enabled == SAGA_ENABLED));
+    /* The card had said yes and the profile has proven itself: all that is waited for is a word, and that
+     * needs no modem. */
+    if (run->enabled == SAGA_LOST && !run->ret->has_list && run->saga.intent.leg == LEG_TARGET &&
+        interrupted->phase == PHASE_CONFIRMING)
+        run->enabled = SAGA_ENABLED;
     if (run->enabled == SAGA_ENABLED) {
         run->saga = saga_resume(&run->saga.intent, same_boot, clock_now_ms());
         run_enter(run,
@@ -498,6 +530,15 @@ static struct error take_up(struct run *run, const struct intent *interrupted)
     return ERROR_OK;
 }
 
+/* It went back from a target that had failed: that is not enabled once more. */
+static void guess_way_back(struct intent *intent)
+{
+    intent->leg = LEG_PREVIOUS;
+    intent->tried[LEG_PREVIOUS] = true;
+    intent->reason = error_make(ERROR_IN_AGENT, ERROR_INTERRUPTED, 0,
+                                "the agent ended while it went back, and why it did is lost");
+}
+
 struct intent switch_guess_intent(const struct operation *op)
 {
     struct intent intent = fresh_intent();
@@ -511,6 +552,8 @@ struct intent switch_guess_intent(const struct operation *op)
     if (op->has_from)
         intent.profiles[LEG_PREVIOUS] =
             (struct intent_profile){ .known = true, .has_iccid = true, .iccid = op->from };
+    if (op->phase == PHASE_ROLLING_BACK && op->has_from)
+        guess_way_back(&intent);
     return intent;
 }
 

@@ -157,6 +157,23 @@ def test_in_confirming(lab, stop):
     scene.check(committed(scene.end(number)))
 
 
+def test_in_confirming_with_the_modem_gone(lab):
+    """The word needs no modem: who was told that it counts finds the profile kept."""
+    scene = Scene(lab, broker=True)
+    number = scene.ask(by="mqtt", confirm_s=600)
+    scene.wait_phase(number, "confirming")
+    scene.kill()
+    scene.sim.vanish()
+    scene.restart("healthy")
+    wait_until(lambda: scene.agent.http("GET", "/readyz")[0] == 503, what="modem-absent")
+    status, _, op = scene.agent.http("POST", f"/v1/operations/{number}/confirm")
+    assert (status, op["state"]) == (200, "running")
+    scene.kill()
+    scene.sim.come_back()
+    scene.restart("healthy")
+    scene.check(committed(scene.end(number)))
+
+
 def test_reads_are_answered_while_a_word_is_waited_for(lab):
     """That may be a day: whoever looks after a restart sees the card all the same."""
     scene = Scene(lab)

@@ -482,6 +482,8 @@ def test_unconfirmed_across_a_restart(lab):
     op = rolled_back(scene.end(number), "unconfirmed")
     waited = time.monotonic() - begun
     assert 55 <= waited < 60 + 25 * SLOW, waited
+    status, _, problem = scene.agent.http("POST", f"/v1/operations/{number}/confirm")
+    assert (status, problem["code"]) == (409, "too-late")
     scene.check(op)
 
 

@@ -57,9 +57,18 @@ struct error __real_journal_write(struct journal *journal, const struct journal_
 struct error __wrap_journal_write(struct journal *journal, const struct journal_change *change);
 const char *__wrap_clock_boot_id(void);
 
+/* Somebody who comes while the disk is waited for; NULL: nobody. */
+static void *(*comes_meanwhile)(void *id);
+static char meanwhile_id[ID_LEN + 1];
+static pthread_t meanwhile;
+
 struct error __wrap_journal_write(struct journal *journal, const struct journal_change *change)
 {
     atomic_fetch_add(&writes, 1);
+    if (comes_meanwhile) {
+        assert_int_equal(pthread_create(&meanwhile, NULL, comes_meanwhile, meanwhile_id), 0);
+        comes_meanwhile = NULL;
+    }
     return __real_journal_write(journal, change);
 }
 
@@ -1379,6 +1388,82 @@ static void a_word_confirms(void **state)
     }
 }
 
+/* Who turns back says so first, and is told of a word that came before. No word is taken that would be
+ * in vain, and none that was taken is told again of a switch that it did not keep. */
+static void a_word_is_taken_only_where_it_counts(void **state)
+{
+    static const struct {
+        const char *what;
+        /* Before the switch waits no longer. */
+        bool said;
+        /* What comes of the switch then; none of it: the agent is killed. */
+        bool goes_back, ends_well, ends_badly;
+        /* The word once more, now and after a restart. */
+        enum error_code code, again;
+    } rows[] = {
+        // clang-format off
+        { "not said; killed before anything came of that: it waits again", .code = ERROR_TOO_LATE },
+        { "not said, and it goes back", .goes_back = true, .code = ERROR_TOO_LATE, .again = ERROR_TOO_LATE },
+        { "not said, and it ends", .ends_badly = true, .code = ERROR_TOO_LATE, .again = ERROR_TOO_LATE },
+        { "said; killed before anything came of that", .said = true },
+        { "said, and the switch is kept", .said = true, .ends_well = true },
+        { "said, and it goes back for something else", .said = true, .goes_back = true, .code = ERROR_TOO_LATE, .again = ERROR_TOO_LATE },
+        { "said, and it ends otherwise", .said = true, .ends_badly = true, .code = ERROR_TOO_LATE, .again = ERROR_TOO_LATE },
+    }; // clang-format on
+    const struct operation_end bad = { .error = { .code = ERROR_OVERTAKEN }, .blackout_ms = -1 };
+
+    (void)state;
+    publish(SNAP_LIST);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct operation op = accepted(B), ret;
+
+        print_message("%s\n", rows[i].what);
+        assert_true(operations_start(all.ops, op.id));
+        assert_ok(send(op.id));
+        enter(op.id, PHASE_CONFIRMING);
+        if (rows[i].said)
+            assert_ok(operations_confirm(all.ops, op.id, &ret));
+        assert_int_equal(operations_stop_waiting(all.ops, op.id), rows[i].said);
+        if (rows[i].goes_back)
+            enter(op.id, PHASE_ROLLING_BACK);
+        if (rows[i].ends_well)
+            end_well(op.id);
+        if (rows[i].ends_badly)
+            operations_end(all.ops, op.id, &bad);
+        assert_code(operations_confirm(all.ops, op.id, &ret), rows[i].code);
+        restart();
+        publish(SNAP_LIST);
+        assert_code(operations_confirm(all.ops, op.id, &ret), rows[i].again);
+        end_well(op.id);
+    }
+}
+
+static void *stop_waiting(void *id)
+{
+    static char came;
+
+    return operations_stop_waiting(all.ops, id) ? &came : NULL;
+}
+
+/* The disk takes its time with the word, and its sender is told that it counts. */
+static void a_word_that_is_being_written_counts(void **state)
+{
+    struct operation op, ret;
+    void *came = NULL;
+
+    (void)state;
+    publish(SNAP_LIST);
+    op = accepted(B);
+    assert_true(operations_start(all.ops, op.id));
+    assert_ok(send(op.id));
+    enter(op.id, PHASE_CONFIRMING);
+    memcpy(meanwhile_id, op.id, sizeof op.id);
+    comes_meanwhile = stop_waiting;
+    assert_ok(operations_confirm(all.ops, op.id, &ret));
+    assert_int_equal(pthread_join(meanwhile, &came), 0);
+    assert_non_null(came);
+}
+
 /* The switch commits at once, so nothing hangs on the word's being kept; it is written when it can be. */
 static void a_word_needs_no_disk(void **state)
 {
@@ -2074,6 +2159,8 @@ int main(void)
         TEST(a_lock_outlives_restarts),
         TEST(a_new_file_knows_what_goes_on),
         TEST(a_word_confirms),
+        TEST(a_word_is_taken_only_where_it_counts),
+        TEST(a_word_that_is_being_written_counts),
         TEST(a_word_needs_no_disk),
         TEST(a_full_disk_leaves_nothing),
         TEST(enable_waits_for_the_disk),

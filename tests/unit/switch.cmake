@@ -9,7 +9,7 @@ foreach(part switch switch_resume switch_cut)
                   LINK lpm_operation lpm_state lpm_config)
     target_link_options(
         ${part}_test PRIVATE
-        -Wl,--wrap=clock_now_ms,--wrap=clock_utc_ms,--wrap=clock_is_set,--wrap=clock_boot_id,--wrap=journal_write)
+        -Wl,--wrap=clock_now_ms,--wrap=clock_utc_ms,--wrap=clock_is_set,--wrap=clock_boot_id,--wrap=journal_write,--wrap=operations_is_confirmed)
 endforeach()
 lpm_unit_test(probe SOURCES "${switch_dir}/probe.c" LINK lpm_config)
 lpm_unit_test(context SOURCES temp_journal.c "${switch_dir}/context.c" LINK lpm_operation lpm_config)

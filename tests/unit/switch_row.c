@@ -81,6 +81,9 @@ static void check_row(const struct row *row)
     check_problem(row, op);
     check_result(row, op);
     check_outcome(row, &end);
+    /* A word that was taken keeps the profile, unless somebody else has switched. */
+    if (world_seen.confirmed)
+        assert_true(row->ends == END_WELL || row->ends == END_OVERTAKEN);
     assert_int_equal(op->phase == PHASE_ROLLED_BACK, row->ends == END_BACK);
     assert_int_equal(op->phase == PHASE_COMMITTED, row->ends == END_WELL && op->sent);
     if (!row->script.expire)

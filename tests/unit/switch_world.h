@@ -75,6 +75,10 @@ struct script {
     const char *target, *expect;
     enum operation_channel channel;
     int64_t confirm_s;
+    /* While the word is waited for, the owner reads card and modem, and takes so long. */
+    int64_t rest_ms;
+    /* The word is said when its time is over, right behind the look that did not see it. */
+    bool word_behind_look;
     enum config_verify verify;
     enum config_reset reset;
     bool stays; /* "rollback": false */
@@ -128,6 +132,8 @@ struct script {
     /* It is started anew so much later (0: 5 s); `reboot`: the clock since the boot begins again, and so does
      * the modem. */
     bool again, reboot;
+    /* The intent cannot be read then, and is guessed. */
+    bool intent_lost;
     int64_t down_ms;
     /* Unsolicited lines without end. */
     bool storm;
@@ -162,6 +168,8 @@ struct world_seen {
     unsigned taken_up;
     /* The profile that is enabled on the card; 0: none. */
     char enabled;
+    /* Whoever confirmed was told that it counts. */
+    bool confirmed;
     char apn[32];
     /* What the journal keeps as B's context. */
     char kept[256];
