@@ -360,6 +360,14 @@ static struct error ask_iccid(struct network *network, const char *text, struct 
                : error_make(ERROR_IN_AGENT, ERROR_INTERNAL, 0, "an ICCID got lost");
 }
 
+/* Another command may tell what this one does not: a refusal, 100, unknown, which is what some say to
+ * a command that they do not have, and an answer that has no ICCID in it. */
+static bool tells_no_iccid(const struct network *network, const struct error *e)
+{
+    return at_is_refusal(e) || (e->domain == ERROR_IN_MODEM && e->detail == 100) ||
+           (network_is_fatal(e) && !network_stops(network, e));
+}
+
 struct error network_read_iccid(struct network *network, struct iccid *ret, bool *ret_cached)
 {
     bool asked[QUIRK_ICCID_MAX] = { false };
@@ -374,8 +382,7 @@ struct error network_read_iccid(struct network *network, struct iccid *ret, bool
             *ret_cached = true;
             return e;
         }
-        /* 100, unknown, is what some say to a command that they do not have. */
-        if (!at_is_refusal(&e) && !(e.domain == ERROR_IN_MODEM && e.detail == 100))
+        if (!tells_no_iccid(network, &e))
             return e;
         asked[i] = true;
     }

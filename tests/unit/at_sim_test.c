@@ -93,7 +93,8 @@ static void iccids(void **state)
                                        "+CCID: 1234",
                                        "+CREG: 1",
                                        "Model: 89123108001757010071",
-                                       "+CCID: 8912310800175701007199" };
+                                       "+CCID: 8912310800175701007199",
+                                       "+CCID: ,89033023426300000000012345678987" };
     const cJSON *row;
     struct iccid iccid = { "as before" };
 

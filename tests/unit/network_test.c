@@ -302,6 +302,31 @@ static void the_iccid_in_use(void **state)
         { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
         { "AT+CRSM=176,12258,0,0,10", "+CRSM: 148,4" OK },
     };
+    /* An answer without an ICCID is no answer, and is not asked for again for ever. */
+    static const struct scripted_step odd[] = {
+        { "AT+CCID", "+CCID: none" OK },
+        { "AT+CCID", "+CCID: none" OK },
+        { "AT+QCCID", "+QCCID: 89123108001757010071" OK },
+    };
+    static const struct scripted_step all_odd[] = {
+        { "AT+CCID", OK },
+        { "AT+CCID", OK },
+        { "AT+QCCID", NO },
+        { "AT+ICCID", NO },
+        { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
+        { "AT+CCID", OK },
+        { "AT+CCID", OK },
+        { "AT+QCCID", NO },
+        { "AT+ICCID", NO },
+        { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
+        { "AT+CCID", OK },
+        { "AT+CCID", OK },
+        { "AT+QCCID", NO },
+        { "AT+ICCID", NO },
+        { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
+        { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
+    };
+    static const struct scripted_step dead[] = { { "AT+CCID", NULL } };
     struct iccid iccid = { "" };
     bool cached = false;
 
@@ -322,6 +347,22 @@ static void the_iccid_in_use(void **state)
     struct error e = network_read_iccid(&network, &iccid, &cached);
     assert_int_equal(e.domain, ERROR_IN_CARD);
     assert_int_equal(e.detail, 0x9404);
+    scripted_done(&modem);
+
+    begin(odd, ARRAY_LEN(odd), quirks_find("", ""));
+    assert_ok(network_read_iccid(&network, &iccid, &cached));
+    assert_true(cached);
+    scripted_done(&modem);
+
+    begin(all_odd, ARRAY_LEN(all_odd), quirks_find("", ""));
+    for (int i = 0; i < 4; i++) {
+        assert_ok(network_read_iccid(&network, &iccid, &cached));
+        assert_false(cached);
+    }
+    scripted_done(&modem);
+
+    begin(dead, ARRAY_LEN(dead), quirks_find("", ""));
+    assert_code(network_read_iccid(&network, &iccid, &cached), ERROR_MODEM_TIMEOUT);
     scripted_done(&modem);
 }
 
