@@ -356,6 +356,8 @@ static void hear_answer(struct chat *chat, const struct chat_command *command)
                 chat->has_final = true;
                 chat->final = chat->doubt;
                 chat->final_at_ms = now(chat);
+                /* Where it was the call's, the command's own is yet to come. */
+                lose_step(chat);
                 return;
             }
         }

@@ -354,6 +354,44 @@ static void late_lines_while_idle(void **state)
     scripted_done(&modem);
 }
 
+/* A data call that dropped in the middle of a slow command; or the command's own end. `late_ms` 0: the
+ * command's end does not come. */
+static const struct {
+    const char *what, *doubt, *late;
+    int late_ms;
+    enum error_code code;
+} doubts[] = {
+    // clang-format off
+    { "a call's, and the end in time", "\r\nNO CARRIER\r\n", "\r\nOK\r\n", 1000, ERROR_NONE },
+    { "a call's, and the end too late", "\r\nNO CARRIER\r\n", "\r\nOK\r\n", 1500, ERROR_CARD },
+    { "the same with the next command's name", "\r\nBUSY\r\n", "\r\n+CSQ: 1,1\r\nOK\r\n", 1500, ERROR_CARD },
+    { "its own", "\r\nNO CARRIER\r\n", NULL, 0, ERROR_CARD },
+}; // clang-format on
+
+static void an_end_in_doubt_leaves_the_step_in_doubt(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(doubts); i++) {
+        const struct scripted_step steps[] = {
+            { "AT+CGATT=1", doubts[i].doubt, .delay_ms = 100 },
+            { "AT+CSQ", next_answer },
+        };
+        const struct chat_answer *answer = NULL;
+
+        print_message("%s\n", doubts[i].what);
+        begin(steps, ARRAY_LEN(steps));
+        if (doubts[i].late)
+            scripted_say(&modem, modem.now_ms + doubts[i].late_ms, doubts[i].late);
+        assert_code(run((struct chat_command){ .text = "AT+CGATT=1" }, NULL), doubts[i].code);
+        assert_ok(ask_csq(&answer));
+        assert_string_equal(answer->lines[0], "+CSQ: 7,7");
+        assert_int_equal(chat.counters.resyncs, doubts[i].code != ERROR_NONE);
+        assert_false(chat.out_of_step);
+        assert_int_equal(chat.owed, 0);
+        scripted_done(&modem);
+    }
+}
+
 static void names_of_commands(void **state)
 {
     char name[24];
@@ -384,6 +422,7 @@ int main(void)
         cmocka_unit_test(after_the_stop),
         cmocka_unit_test(a_stop_counts_while_no_byte_goes_out),
         cmocka_unit_test(late_lines_while_idle),
+        cmocka_unit_test(an_end_in_doubt_leaves_the_step_in_doubt),
         cmocka_unit_test(names_of_commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,6 +125,7 @@ static const struct {
     { "no answer, and the port goes after a reset", "csim", CARD_AUTO, { LISTED, { ENABLE, "*!absent" } }, CARD_UNCLEAR, ERROR_MODEM_ABSENT, ERROR_FINAL_NONE, true, 0 },
     { "6881 by CGLA is not tried without the channel", "cgla", CARD_AUTO, { G_LISTED, { "@" ENABLE, "6881" }, { "@close", "" }, G_LISTED, { "@" ENABLE, "6881" }, { "@close", "" } }, CARD_UNCLEAR, ERROR_CARD, 0x6881, true, 0 },
     { "the modem sets the channel, also ENABLE's", "cgla", CARD_AUTO, { { "@open", "1" }, { "@81180000FF", "6881" }, { "@80180000FF", BEFORE }, { "@8001000010" AID_NEW, "9000" }, { "@close", "" } }, CARD_ENABLED, 0, 0, true, 0 },
+    { "NO CARRIER may be a data call's", "csim cgla", CARD_AUTO, { LISTED, { ENABLE, "!NO CARRIER" }, CLOSE }, CARD_UNCLEAR, ERROR_CARD, ERROR_FINAL_NO_CARRIER, true, 0 },
     { "ERROR", "csim cgla", CARD_AUTO, { LISTED, { ENABLE, "!ERROR" }, CLOSE }, CARD_UNCLEAR, ERROR_CARD, ERROR_FINAL_ERROR, true, 0 },
     { "61XX, then the channel is gone", "csim", CARD_AUTO, { LISTED, { ENABLE, "6102" }, { "01C0000002", "6881" }, { "0070800100", "6881" } }, CARD_UNCLEAR, ERROR_CARD, 0x6881, true, 0 },
     { "61XX, then 69E1", "csim", CARD_AUTO, { LISTED, { ENABLE, "6102" }, { "01C0000002", "69E1" }, CLOSE }, CARD_UNCLEAR, ERROR_POLICY_FORBIDS, 0x69E1, true, 0 },
