@@ -261,6 +261,54 @@ static void an_echo_that_came_back_is_switched_off(void **state)
     scripted_done(&modem);
 }
 
+/* Whether the echo is there with each command; what ATE0 gets, NULL: it is not sent. */
+static const struct {
+    const char *what;
+    bool before, then, ate0, last;
+    const char *answer;
+    bool restarted;
+} echoes[] = {
+    // clang-format off
+    { "gone, and back", false, true, true, false, "\r\nOK\r\n", true },
+    { "gone, and back without the one of ATE0", false, true, false, false, "\r\nOK\r\n", true },
+    { "gone, back, and ATE0 is refused", false, true, true, true, "\r\nERROR\r\n", false },
+    { "never gone", true, true, true, true, "\r\nOK\r\n", false },
+    { "gone, and stays away", false, false, false, false, NULL, false },
+}; // clang-format on
+
+static void an_echo_that_was_gone_tells_of_a_restart(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(echoes); i++) {
+        const struct scripted_step ate0 = { "ATE0", echoes[i].answer },
+                                   csq = { "AT+CSQ", next_answer };
+        struct scripted_step steps[6];
+        size_t n = 0;
+
+        print_message("%s\n", echoes[i].what);
+        steps[n++] = csq;
+        if (echoes[i].before)
+            steps[n++] = ate0;
+        steps[n++] = csq;
+        if (echoes[i].then)
+            steps[n++] = ate0;
+        steps[n++] = csq;
+        begin(steps, n);
+        modem.echo = echoes[i].before;
+        assert_ok(ask_csq(NULL));
+        modem.echo = echoes[i].then;
+        assert_ok(ask_csq(NULL));
+        assert_false(chat.restarted);
+        modem.echo = echoes[i].ate0;
+        if (echoes[i].then)
+            modem.echo_ends_at = echoes[i].last ? NULL : "ATE0";
+        assert_ok(ask_csq(NULL));
+        assert_int_equal(chat.restarted, echoes[i].restarted);
+        assert_int_equal(chat.echo_seen, echoes[i].last);
+        scripted_done(&modem);
+    }
+}
+
 static void peace_is_kept_once_learned(void **state)
 {
     static const struct scripted_step steps[] = { { "AT+CSQ", next_answer },
@@ -417,6 +465,7 @@ int main(void)
         cmocka_unit_test(a_misfit_is_asked_again_only_where_that_is_safe),
         cmocka_unit_test(the_same_prefix_unasked_is_no_answer),
         cmocka_unit_test(an_echo_that_came_back_is_switched_off),
+        cmocka_unit_test(an_echo_that_was_gone_tells_of_a_restart),
         cmocka_unit_test(peace_is_kept_once_learned),
         cmocka_unit_test(a_long_line_goes_out_in_pieces),
         cmocka_unit_test(after_the_stop),

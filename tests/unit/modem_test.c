@@ -27,6 +27,8 @@ static struct {
     } answers[8];
     /* Once it has heard one that it does not answer it never answers again. */
     bool dies, dead;
+    /* Until ATE0, where it is a modem that does what it says. */
+    bool echoes, always_echoes;
     bool stop;
     /* The stop comes with this line. */
     const char *stop_at;
@@ -80,6 +82,12 @@ static void answer(const char *line)
 {
     size_t n = strlen(peer.heard);
 
+    if (peer.echoes || peer.always_echoes) {
+        say(line);
+        say("\r");
+    }
+    if (strncmp(line, "ATE", 3) == 0)
+        peer.echoes = line[3] == '1';
     if (strcmp(line, "AT") != 0)
         (void)snprintf(peer.heard + n, sizeof peer.heard - n, "%s ", line);
     if (peer.stop_at && strcmp(line, peer.stop_at) == 0)
@@ -301,6 +309,55 @@ static void lines_unasked_become_events(void **state)
     assert_ok(modem_check_sim(modem));
     assert_non_null(strstr(peer.heard, "AT+CFUN? AT+CFUN=1 AT+CPIN? "));
     end(modem);
+}
+
+static size_t times_heard(const char *line)
+{
+    size_t count = 0;
+
+    for (const char *at = strstr(peer.heard, line); at; at = strstr(at + 1, line))
+        count++;
+    return count;
+}
+
+/* How often the settings are said after `restarts` restarts that only the echo tells of, each with some
+ * readings behind it. */
+static const struct {
+    const char *what, *init[2], *ate0;
+    bool always_echoes;
+    unsigned restarts, said;
+} silent_restarts[] = {
+    // clang-format off
+    { "none", { "AT+ONE", "AT+TWO" }, "\r\nOK\r\n", false, 0, 1 },
+    { "each is noticed", { "AT+ONE", "AT+TWO" }, "\r\nOK\r\n", false, 2, 3 },
+    { "a modem that always echoes", { "AT+ONE", "AT+TWO" }, "\r\nOK\r\n", true, 2, 1 },
+    { "one that refuses ATE0", { "AT+ONE", "AT+TWO" }, "\r\nERROR\r\n", true, 2, 1 },
+    { "the owner's own echo", { "AT+ONE", "ATE1" }, "\r\nOK\r\n", false, 0, 1 },
+    { "the owner's own echo in the middle", { "ATE1", "AT+ONE" }, "\r\nOK\r\n", false, 0, 1 },
+    { "the same after a restart", { "AT+ONE", "ATE1" }, "\r\nOK\r\n", false, 2, 3 },
+}; // clang-format on
+
+static void a_restart_in_silence_is_told_by_the_echo(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(silent_restarts); i++) {
+        struct modem *modem = begin_with(MODEM_RESET_NONE, silent_restarts[i].init, 2);
+
+        print_message("%s\n", silent_restarts[i].what);
+        peer.answers[EXTRA].line = "ATE0";
+        peer.answers[EXTRA].answer = silent_restarts[i].ate0;
+        peer.always_echoes = silent_restarts[i].always_echoes;
+        assert_ok(modem_open(modem));
+        for (unsigned k = 0; k <= silent_restarts[i].restarts; k++) {
+            for (int readings = 0; readings < 5; readings++)
+                assert_ok(modem_check_sim(modem));
+            peer.echoes = true;
+        }
+        assert_int_equal(times_heard("AT+CMEE=1 "), silent_restarts[i].said);
+        assert_int_equal(times_heard("AT+CEREG=2 "), silent_restarts[i].said);
+        assert_int_equal(peer.events[MODEM_EVENT_RESTARTED], 0);
+        end(modem);
+    }
 }
 
 static void a_hang_up_is_told_at_once(void **state)
@@ -708,6 +765,7 @@ int main(void)
         cmocka_unit_test(set_up_says_all_that_is_wanted),
         cmocka_unit_test(a_radio_left_off_and_a_locked_card),
         cmocka_unit_test(lines_unasked_become_events),
+        cmocka_unit_test(a_restart_in_silence_is_told_by_the_echo),
         cmocka_unit_test(a_hang_up_is_told_at_once),
         cmocka_unit_test(after_the_stop_nothing_begins),
         cmocka_unit_test(the_reset_ladder),
