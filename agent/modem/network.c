@@ -219,7 +219,7 @@ static bool tells_any(const struct signal_reading *signal)
            signal->rsrp_dbm.known || signal->rsrq_db.known || signal->sinr_db.known;
 }
 
-/* `*ret_wants_csq`: the modem has no CESQ, or knows nothing by it, as some do. */
+/* `*ret_wants_csq`: the modem has no CESQ, or tells nothing by it, as some do. */
 static struct error read_cesq(struct network *network, struct signal_reading *ret,
                               bool *ret_wants_csq)
 {
@@ -228,7 +228,7 @@ static struct error read_cesq(struct network *network, struct signal_reading *re
 
     if (at_is_refusal(&e))
         network->refused |= NETWORK_CESQ;
-    *ret_wants_csq = at_is_refusal(&e);
+    *ret_wants_csq = true;
     if (e.code)
         return only_fatal(network, e);
     (void)at_cesq_parse(answer->lines[0], ret); /* what it does not tell is unknown */
@@ -267,6 +267,7 @@ struct error network_read_signal(struct network *network, struct connectivity *r
 
 /* --- data --- */
 
+/* Some want to know of which context, and say so in one way or another, or tell of none. */
 static struct error read_addresses(struct network *network, struct connectivity *ret)
 {
     static const char *const texts[] = { "AT+CGPADDR", "AT+CGPADDR=1" };
@@ -276,7 +277,7 @@ static struct error read_addresses(struct network *network, struct connectivity 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         e = ask(network, (struct chat_command){ .text = texts[i], .prefix = "+CGPADDR" }, PLAIN_MS,
                 &answer);
-        if (!at_is_refusal(&e))
+        if (network_stops(network, &e) || (!e.code && answer->count > 0))
             break;
     }
     if (e.code)
