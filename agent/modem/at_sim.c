@@ -112,7 +112,8 @@ bool at_cpin_parse(const char *line, enum at_pin *ret)
         { "READY", AT_PIN_READY },         { "SIM PIN2", AT_PIN_READY },
         { "SIM PUK2", AT_PIN_READY },      { "NOT READY", AT_PIN_WAIT },
         { "NOT INSERTED", AT_PIN_ABSENT }, { "SIM NOT INSERTED", AT_PIN_ABSENT },
-        { "SIM BUSY", AT_PIN_WAIT },       { "SIM failure", AT_PIN_WAIT },
+        { "SIM REMOVED", AT_PIN_ABSENT },  { "SIM BUSY", AT_PIN_WAIT },
+        { "SIM failure", AT_PIN_WAIT },
     };
     char text[48];
     struct at_fields fields;

@@ -150,6 +150,8 @@ static const struct {
     { "+CPIN: SIM PUK2", true, AT_PIN_READY },
     { "+CPIN: NOT READY", true, AT_PIN_WAIT },
     { "+CPIN: NOT INSERTED", true, AT_PIN_ABSENT },
+    { "+CPIN: SIM NOT INSERTED", true, AT_PIN_ABSENT },
+    { "+CPIN: SIM REMOVED", true, AT_PIN_ABSENT },
     { "+CPIN: SIM PIN", true, AT_PIN_LOCKED },
     { "+CPIN: SIM PUK", true, AT_PIN_LOCKED },
     { "+CPIN: PH-NET PIN", true, AT_PIN_LOCKED },
