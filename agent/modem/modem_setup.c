@@ -50,7 +50,7 @@ static struct error read_text(struct modem *modem, const char *text, char *ret, 
     return ERROR_OK;
 }
 
-/* Whether the radio is on, where the modem tells. */
+/* Whether the radio is on, where the modem tells: as an answer that does not fit does not. */
 static struct error look_at_radio(struct modem *modem)
 {
     struct chat_command command = { .text = "AT+CFUN?",
@@ -62,7 +62,7 @@ static struct error look_at_radio(struct modem *modem)
     int level = 1;
     struct error e = chat_run(&modem->chat, &command, &answer);
 
-    if (network_is_fatal(&e))
+    if (network_stops(&modem->network, &e))
         return e;
     if (!e.code && at_cfun_parse(answer->lines[0], &level))
         modem->radio_owed = level != 1;

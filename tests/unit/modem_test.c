@@ -658,6 +658,26 @@ static void commands_go_on_behind_a_refusal(void **state)
     end(modem);
 }
 
+/* Nothing is known of the radio then, and the rest works. */
+static void a_radio_that_is_not_told_of(void **state)
+{
+    static const char *const answers[] = { "\r\nOK\r\n", "\r\n+CFUN:\r\n\r\nOK\r\n",
+                                           "\r\nERROR\r\n" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        struct modem *modem = begin(MODEM_RESET_CFUN);
+
+        peer.answers[CFUN].answer = answers[i];
+        assert_ok(modem_open(modem));
+        assert_null(strstr(peer.heard, "AT+CFUN=1"));
+        say("\r\nRDY\r\n");
+        idle_for(modem, MODEM_EVENT_RESTARTED, 1);
+        assert_ok(modem_check_sim(modem));
+        end(modem);
+    }
+}
+
 /* One of modem.init, "AT+LAST" behind it; what is heard of the two. `answer` NULL: none, within 30 s
  * more than such a command gets. */
 static const struct {
@@ -776,6 +796,7 @@ int main(void)
         cmocka_unit_test(an_attach_goes_out_after_the_stop),
         cmocka_unit_test(recovery_and_its_refusals),
         cmocka_unit_test(commands_go_on_behind_a_refusal),
+        cmocka_unit_test(a_radio_that_is_not_told_of),
         cmocka_unit_test(init_commands_get_their_time),
         cmocka_unit_test(commands_get_their_time),
         cmocka_unit_test(a_radio_is_owed_until_it_is_on),
