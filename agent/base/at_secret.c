@@ -17,7 +17,8 @@ static const struct {
     { "CLCK", false },    { "CNMPWD", false },  { "CGAUTH", true },  { "QICSGP", true },
     { "UAUTHREQ", true }, { "UPSD", true },     { "PDPAUTH", true }, { "USERID", true },
     { "PASSW", true },    { "AUTHDATA", true }, { "QCPDPP", true },  { "WPPP", true },
-    { "SGAUTH", true },   { "NDISDUP", true },  { "CSTT", true },    { "CNCFG", true },
+    { "SGAUTH", true },   { "MGAUTH", true },   { "XGAUTH", true },  { "NDISDUP", true },
+    { "CSTT", true },     { "CNCFG", true },
 };
 
 static bool is_question(const char *behind)

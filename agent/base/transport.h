@@ -11,9 +11,11 @@
  * time; deadlines are on CLOCK_BOOTTIME. The implementations never interpret a status word. */
 
 enum {
-    /* A short APDU: CLA INS P1 P2 Lc 255 bytes Le; its answer: 256 bytes SW1 SW2. */
+    /* A short APDU: CLA INS P1 P2 Lc 255 bytes Le. */
     TRANSPORT_COMMAND_MAX = 5 + 255 + 1,
-    TRANSPORT_ANSWER_MAX = 256 + 2,
+    /* Its answer, 256 bytes SW1 SW2, or what a modem collected that sends GET RESPONSE itself: as much
+     * as is in hex on a line of 4 KiB. */
+    TRANSPORT_ANSWER_MAX = 2040,
 };
 
 struct transport_answer {

@@ -74,8 +74,8 @@ enum card_sent {
     CARD_REFUSED,
     /* CARD_ENABLED: the card said yes. */
     CARD_ENABLED,
-    /* CARD_UNCLEAR: nothing is known (no answer, port gone, 6F00, 64XX, 65XX, 6985, 6A88, 6A80,
-     * result 2, 127 …): wait for the card, list, then decide. */
+    /* CARD_UNCLEAR: nothing is known (no answer, another command's, port gone, 6F00, 64XX, 65XX, 6985,
+     * 6A88, 6A80, result 2, 127 …): wait for the card, list, then decide. */
     CARD_UNCLEAR,
 };
 

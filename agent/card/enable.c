@@ -154,6 +154,11 @@ static struct verdict send_by_lpm(struct job *job, struct attempt *attempt)
     v = judge_status(answer->sw);
     if (v.sent != CARD_ENABLED && answer->accepted)
         v = unclear(v.error);
+    /* It has none: a modem has given the answer to the list once more. */
+    if (v.sent == CARD_ENABLED && answer->len > 0 && !answer->accepted)
+        v = unclear(error_make(ERROR_IN_CARD, ERROR_CARD, answer->sw,
+                               "enable: status %04X with %zu bytes of data, where none is due",
+                               (unsigned)answer->sw, answer->len));
     /* The one form there is. */
     if (v.next == NEXT_FORM)
         v.next = NEXT_NOTHING;

@@ -92,12 +92,15 @@ bool at_iccid_parse(const char *line, struct iccid *ret)
 
     if (colon && line[0] != '+' && line[0] != '#' && strncasecmp(line, "ICCID", 5) != 0)
         return false;
-    if (!at_fields_split(colon ? colon + 1 : line, NULL, &fields) || fields.count == 0)
+    if (!at_fields_split(colon ? colon + 1 : line, NULL, &fields))
         return false;
-    /* A few modems put a number of their own before it. */
-    const struct at_field *field = &fields.items[fields.count - 1];
-    struct error e = iccid_from_text(field->at, field->len, ret);
-    return e.code == ERROR_NONE;
+    /* A few modems put a number of their own before it, or the EID behind it (Sierra HL78xx). */
+    for (size_t i = 0; i < fields.count; i++) {
+        struct error e = iccid_from_text(fields.items[i].at, fields.items[i].len, ret);
+        if (e.code == ERROR_NONE)
+            return true;
+    }
+    return false;
 }
 
 bool at_cpin_parse(const char *line, enum at_pin *ret)
@@ -109,7 +112,8 @@ bool at_cpin_parse(const char *line, enum at_pin *ret)
         { "READY", AT_PIN_READY },         { "SIM PIN2", AT_PIN_READY },
         { "SIM PUK2", AT_PIN_READY },      { "NOT READY", AT_PIN_WAIT },
         { "NOT INSERTED", AT_PIN_ABSENT }, { "SIM NOT INSERTED", AT_PIN_ABSENT },
-        { "SIM BUSY", AT_PIN_WAIT },       { "SIM failure", AT_PIN_WAIT },
+        { "SIM REMOVED", AT_PIN_ABSENT },  { "SIM BUSY", AT_PIN_WAIT },
+        { "SIM failure", AT_PIN_WAIT },
     };
     char text[48];
     struct at_fields fields;

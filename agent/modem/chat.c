@@ -356,6 +356,8 @@ static void hear_answer(struct chat *chat, const struct chat_command *command)
                 chat->has_final = true;
                 chat->final = chat->doubt;
                 chat->final_at_ms = now(chat);
+                /* Where it was the call's, the command's own is yet to come. */
+                lose_step(chat);
                 return;
             }
         }
@@ -447,6 +449,8 @@ static struct error exchange(struct chat *chat, const struct chat_command *comma
     if (send_all(chat, line, len, command->cleaning, command->deadline_ms))
         hear_answer(chat, command);
     chat->command = NULL;
+    if (chat->has_final && chat->echo_off && !chat->echo_seen)
+        chat->echo_gone = true;
     struct error e = chat->has_final ? judge(chat, command, name)
                      : chat->broken  ? gone(chat)
                                      : timed_out(chat, name, sent_ms, soon_after);
@@ -461,9 +465,14 @@ static struct error silence_echo(struct chat *chat, const struct chat_command *b
 
     if (!chat->echo_off || !chat->echo_seen)
         return ERROR_OK;
-    chat->echo_seen = false;
+    bool was_gone = chat->echo_gone;
+    chat->echo_seen = chat->echo_gone = false;
     command.deadline_ms = now(chat) + 5000;
     struct error e = exchange(chat, &command);
+    if (!e.code) {
+        chat->restarted = chat->restarted || was_gone;
+        chat->echo_seen = false; /* its own */
+    }
     if (e.code == ERROR_MODEM_TIMEOUT)
         return find_step(chat, CHAT_SYNC_FAILURES, CHAT_SYNC_MS, before->cleaning);
     return e.code == ERROR_MODEM_ABSENT ? e : ERROR_OK; /* a refusal: live with the echo */

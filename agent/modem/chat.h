@@ -108,8 +108,12 @@ struct chat {
      * come for what was given up. */
     bool out_of_step;
     int owed;
-    /* ATE0 is through; an echo after that is switched off again. */
-    bool echo_off, echo_seen;
+    /* ATE0 is through; an echo after that is switched off again. `echo_gone`: a command was answered
+     * without one since. */
+    bool echo_off, echo_seen, echo_gone;
+    /* An echo that was gone came back, and ATE0 was answered: the modem started over, and has forgotten
+     * more than that. For the owner to take away. */
+    bool restarted;
     /* This modem sends OK before the data. */
     bool ok_first;
     /* Gone, or did not come back into step: only chat_init() helps. */

@@ -7,6 +7,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/modem/at_sim.h"
+#include "agent/modem/at_timeout.h"
 #include "agent/modem/quirks.h"
 #include "agent/modem/trace.h"
 
@@ -276,12 +277,25 @@ struct error modem_try(struct modem *modem, const char *text, int timeout_ms)
     return network_is_fatal(&e) ? e : ERROR_OK;
 }
 
+/* What takes minutes is said once. A modem that is not done by then may be alive all the same. */
+static struct error try_slow(struct modem *modem, const char *text, int timeout_ms)
+{
+    struct error e = modem_run(modem, text, timeout_ms);
+
+    if (e.code == ERROR_MODEM_TIMEOUT)
+        e = modem_run(modem, "AT", MODEM_PLAIN_MS);
+    return network_is_fatal(&e) ? e : ERROR_OK;
+}
+
 struct error modem_try_all(struct modem *modem, const char *const *texts, size_t count)
 {
     struct error e = ERROR_OK;
 
-    for (size_t i = 0; i < count && texts[i] && !e.code; i++)
-        e = modem_try(modem, texts[i], MODEM_PLAIN_MS);
+    for (size_t i = 0; i < count && texts[i] && !e.code; i++) {
+        int timeout_ms = at_timeout_ms(texts[i]);
+        e = timeout_ms > MODEM_PLAIN_MS ? try_slow(modem, texts[i], timeout_ms)
+                                        : modem_try(modem, texts[i], timeout_ms);
+    }
     return e;
 }
 

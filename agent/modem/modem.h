@@ -134,7 +134,8 @@ MUST_CHECK struct error modem_attach_anew(struct modem *modem, int64_t deadline_
 /* At the start and after a crash: a radio left off, a detached modem, and an operator chosen by hand.
  * Only ERROR_MODEM_ABSENT and ERROR_SHUTTING_DOWN; all else shows in the readings. */
 MUST_CHECK struct error modem_recover(struct modem *modem, int64_t deadline_ms);
-/* Sends them all, also behind one that the modem refuses, whose error is the first. ERROR_MODEM_TIMEOUT,
+/* Sends them all, also behind one that the modem refuses, whose error is the first. Each has the time
+ * that such a command takes, which is minutes for what moves radio or network. ERROR_MODEM_TIMEOUT,
  * ERROR_MODEM_ABSENT and ERROR_SHUTTING_DOWN end it. */
 MUST_CHECK struct error modem_run_commands(struct modem *modem, const char *const *texts,
                                            size_t count);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/modem/at_timeout.h"
 #include "agent/modem/cgla.h"
 #include "agent/modem/chat.h"
 #include "agent/modem/csim.h"
@@ -12,8 +13,8 @@
  * modem_reset.c what starts the modem or its service anew. */
 
 enum {
-    MODEM_PLAIN_MS = 5000,
-    MODEM_RADIO_MS = 180000,
+    MODEM_PLAIN_MS = AT_TIMEOUT_PLAIN_MS,
+    MODEM_RADIO_MS = AT_TIMEOUT_RADIO_MS,
     /* A modem that refuses AT+CFUN=1 is asked again, at the latest so soon. */
     MODEM_RADIO_PAUSE_MAX_MS = 5000,
 };
@@ -58,7 +59,8 @@ MUST_CHECK struct error modem_run(struct modem *modem, const char *text, int tim
 /* A refusal is fine. What did not get through goes out once more: some modems lose a line that comes
  * right after their answer, and set-up does no harm twice. */
 MUST_CHECK struct error modem_try(struct modem *modem, const char *text, int timeout_ms);
-/* Up to the first NULL. */
+/* Up to the first NULL; each has the time that such a command takes, and one of minutes that is not
+ * done in that is left behind where the modem answers AT. */
 MUST_CHECK struct error modem_try_all(struct modem *modem, const char *const *texts, size_t count);
 /* ERROR_SHUTTING_DOWN, ERROR_MODEM_ABSENT. */
 MUST_CHECK struct error modem_pause_until(struct modem *modem, int64_t until_ms);

@@ -2,6 +2,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/modem/at_network.h"
+#include "agent/modem/at_timeout.h"
 #include "agent/modem/program.h"
 #include "agent/modem/quirks.h"
 
@@ -193,7 +194,7 @@ struct error modem_run_commands(struct modem *modem, const char *const *texts, s
     if (first.code)
         return first;
     for (size_t i = 0; i < count; i++) {
-        struct error e = modem_run(modem, texts[i], MODEM_PLAIN_MS);
+        struct error e = modem_run(modem, texts[i], at_timeout_ms(texts[i]));
         if (network_is_fatal(&e))
             return e;
         if (!first.code)

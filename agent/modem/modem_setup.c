@@ -50,7 +50,7 @@ static struct error read_text(struct modem *modem, const char *text, char *ret, 
     return ERROR_OK;
 }
 
-/* Whether the radio is on, where the modem tells. */
+/* Whether the radio is on, where the modem tells: as an answer that does not fit does not. */
 static struct error look_at_radio(struct modem *modem)
 {
     struct chat_command command = { .text = "AT+CFUN?",
@@ -62,7 +62,7 @@ static struct error look_at_radio(struct modem *modem)
     int level = 1;
     struct error e = chat_run(&modem->chat, &command, &answer);
 
-    if (network_is_fatal(&e))
+    if (network_stops(&modem->network, &e))
         return e;
     if (!e.code && at_cfun_parse(answer->lines[0], &level))
         modem->radio_owed = level != 1;
@@ -119,7 +119,7 @@ static struct error switch_echo_off(struct modem *modem)
     struct error e = modem_try(modem, "ATE0", MODEM_PLAIN_MS);
 
     modem->chat.echo_off = true;
-    modem->chat.echo_seen = false;
+    modem->chat.echo_seen = modem->chat.restarted = false;
     return e;
 }
 
@@ -134,6 +134,8 @@ static struct error ask_for_hints(struct modem *modem)
         e = modem_try_all(modem, modem->quirk->init, QUIRK_COMMANDS_MAX);
     if (!e.code)
         e = modem_try_all(modem, modem->options.init, modem->options.init_count);
+    /* An echo that one of these switched on (ATE1, ATZ) is no restart. */
+    modem->chat.echo_gone = modem->chat.restarted = false;
     return e;
 }
 
@@ -157,7 +159,7 @@ struct error modem_restore_settings(struct modem *modem)
 
     if (!modem_is_open(modem) || modem_is_stopping(modem))
         return ERROR_OK;
-    if (modem->settings_lost)
+    if (modem->settings_lost || modem->chat.restarted)
         e = say_settings(modem);
     if (e.code || !modem->radio_owed || clock_now_ms() < modem->radio_again_ms)
         return e;

@@ -219,7 +219,7 @@ static bool tells_any(const struct signal_reading *signal)
            signal->rsrp_dbm.known || signal->rsrq_db.known || signal->sinr_db.known;
 }
 
-/* `*ret_wants_csq`: the modem has no CESQ, or knows nothing by it, as some do. */
+/* `*ret_wants_csq`: the modem has no CESQ, or tells nothing by it, as some do. */
 static struct error read_cesq(struct network *network, struct signal_reading *ret,
                               bool *ret_wants_csq)
 {
@@ -228,7 +228,7 @@ static struct error read_cesq(struct network *network, struct signal_reading *re
 
     if (at_is_refusal(&e))
         network->refused |= NETWORK_CESQ;
-    *ret_wants_csq = at_is_refusal(&e);
+    *ret_wants_csq = true;
     if (e.code)
         return only_fatal(network, e);
     (void)at_cesq_parse(answer->lines[0], ret); /* what it does not tell is unknown */
@@ -267,6 +267,7 @@ struct error network_read_signal(struct network *network, struct connectivity *r
 
 /* --- data --- */
 
+/* Some want to know of which context, and say so in one way or another, or tell of none. */
 static struct error read_addresses(struct network *network, struct connectivity *ret)
 {
     static const char *const texts[] = { "AT+CGPADDR", "AT+CGPADDR=1" };
@@ -276,7 +277,7 @@ static struct error read_addresses(struct network *network, struct connectivity 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         e = ask(network, (struct chat_command){ .text = texts[i], .prefix = "+CGPADDR" }, PLAIN_MS,
                 &answer);
-        if (!at_is_refusal(&e))
+        if (network_stops(network, &e) || (!e.code && answer->count > 0))
             break;
     }
     if (e.code)
@@ -360,6 +361,14 @@ static struct error ask_iccid(struct network *network, const char *text, struct 
                : error_make(ERROR_IN_AGENT, ERROR_INTERNAL, 0, "an ICCID got lost");
 }
 
+/* Another command may tell what this one does not: a refusal, 100, unknown, which is what some say to
+ * a command that they do not have, and an answer that has no ICCID in it. */
+static bool tells_no_iccid(const struct network *network, const struct error *e)
+{
+    return at_is_refusal(e) || (e->domain == ERROR_IN_MODEM && e->detail == 100) ||
+           (network_is_fatal(e) && !network_stops(network, e));
+}
+
 struct error network_read_iccid(struct network *network, struct iccid *ret, bool *ret_cached)
 {
     bool asked[QUIRK_ICCID_MAX] = { false };
@@ -374,8 +383,7 @@ struct error network_read_iccid(struct network *network, struct iccid *ret, bool
             *ret_cached = true;
             return e;
         }
-        /* 100, unknown, is what some say to a command that they do not have. */
-        if (!at_is_refusal(&e) && !(e.domain == ERROR_IN_MODEM && e.detail == 100))
+        if (!tells_no_iccid(network, &e))
             return e;
         asked[i] = true;
     }

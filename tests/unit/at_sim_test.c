@@ -93,7 +93,8 @@ static void iccids(void **state)
                                        "+CCID: 1234",
                                        "+CREG: 1",
                                        "Model: 89123108001757010071",
-                                       "+CCID: 8912310800175701007199" };
+                                       "+CCID: 8912310800175701007199",
+                                       "+CCID: ,89033023426300000000012345678987" };
     const cJSON *row;
     struct iccid iccid = { "as before" };
 
@@ -149,6 +150,8 @@ static const struct {
     { "+CPIN: SIM PUK2", true, AT_PIN_READY },
     { "+CPIN: NOT READY", true, AT_PIN_WAIT },
     { "+CPIN: NOT INSERTED", true, AT_PIN_ABSENT },
+    { "+CPIN: SIM NOT INSERTED", true, AT_PIN_ABSENT },
+    { "+CPIN: SIM REMOVED", true, AT_PIN_ABSENT },
     { "+CPIN: SIM PIN", true, AT_PIN_LOCKED },
     { "+CPIN: SIM PUK", true, AT_PIN_LOCKED },
     { "+CPIN: PH-NET PIN", true, AT_PIN_LOCKED },

@@ -28,6 +28,8 @@ static struct error error_of(const char *name)
         return error_make(ERROR_IN_AGENT, ERROR_SHUTTING_DOWN, 0, "the agent is stopping");
     if (strcmp(name, "ERROR") == 0)
         return error_make(ERROR_IN_MODEM, ERROR_CARD, ERROR_FINAL_ERROR, "ERROR");
+    if (strcmp(name, "NO CARRIER") == 0)
+        return error_make(ERROR_IN_MODEM, ERROR_CARD, ERROR_FINAL_NO_CARRIER, "NO CARRIER");
     int cme = atoi(name);
     bool busy = cme == 14 || cme == 13 || cme == 0 || cme == 100;
     return error_make(ERROR_IN_MODEM,

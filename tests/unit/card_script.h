@@ -15,7 +15,7 @@ struct card_step {
      * "@clear". NULL: the end. */
     const char *sent;
     /* Hex of data and status word; to "@open" the channel in decimal; to "@close" and "@clear" "". Or an error:
-     * "!timeout", "!absent", "!stop", "!ERROR", "!<number of +CME ERROR>". '*' in front of it all: the
+     * "!timeout", "!absent", "!stop", "!ERROR", "!NO CARRIER", "!<number of +CME ERROR>". '*' in front of it all: the
      * card is seen to be reset. */
     const char *answer;
     /* How often; 0 as 1. */

@@ -336,6 +336,27 @@ static void a_long_list(void **state)
     card_free(card);
 }
 
+/* The same by a modem that sends GET RESPONSE itself. */
+static void a_long_list_at_once(void **state)
+{
+    static const struct card_step steps[] = {
+        OPENED,
+        { "81180000FF", ROW_1 ROW_2 ROW_2 ROW_2 ROW_2 ROW_2 ROW_2 ROW_2 "9000" },
+        CLOSE,
+        { NULL },
+    };
+    struct card_script script = { 0 };
+    struct card *card = card_script_begin(&script, "csim", CARD_AUTO);
+    struct profile_list list;
+
+    (void)state;
+    card_script_play(&script, steps);
+    assert_ok(card_read(card, NULL, &list, NULL));
+    assert_int_equal(list.count, 8);
+    card_script_end(&script);
+    card_free(card);
+}
+
 static void a_pause_that_is_broken_off(void **state)
 {
     static const struct card_step steps[] = {
@@ -416,6 +437,7 @@ int main(void)
         cmocka_unit_test(tells_what_is_open),
         cmocka_unit_test(commands_are_few),
         cmocka_unit_test(a_long_list),
+        cmocka_unit_test(a_long_list_at_once),
         cmocka_unit_test(a_pause_that_is_broken_off),
         cmocka_unit_test(one_part_alone_fails),
         cmocka_unit_test(nothing_is_known_at_first),

@@ -69,6 +69,32 @@ static void by_csim(void **state)
     }
 }
 
+/* A modem that sends GET RESPONSE itself brings all at once: a list of seven profiles, and as much as a
+ * line holds. */
+static void what_the_modem_collected(void **state)
+{
+    static const size_t sizes[] = { 258, 275, TRANSPORT_ANSWER_MAX };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        static char line[AT_LINE_MAX + 16];
+        const struct scripted_step steps[] = { { "AT+CSIM=10,\"81180000FF\"", line } };
+        static struct transport_answer answer;
+        struct csim csim = { 0 };
+
+        int at = snprintf(line, sizeof line, "\r\n+CSIM: %zu,\"", 2 * sizes[i]);
+        memset(line + at, 'E', 2 * sizes[i] - 4);
+        (void)snprintf(line + at + 2 * sizes[i] - 4, 16, "9000\"\r\nOK\r\n");
+        begin(steps, 1);
+        csim_init(&csim, &chat);
+        assert_ok(transmit(&csim.transport, "81180000FF", &answer));
+        assert_int_equal(answer.len, sizes[i] - 2);
+        assert_int_equal(answer.data[answer.len - 1], 0xEE);
+        assert_int_equal(answer.sw, 0x9000);
+        scripted_done(&modem);
+    }
+}
+
 static void what_may_be_asked_twice(void **state)
 {
     static const struct {
@@ -318,6 +344,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_csim),
+        cmocka_unit_test(what_the_modem_collected),
         cmocka_unit_test(what_may_be_asked_twice),
         cmocka_unit_test(sessions_of_all_kinds),
         cmocka_unit_test(a_modem_without_cchc),

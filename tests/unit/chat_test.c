@@ -261,6 +261,54 @@ static void an_echo_that_came_back_is_switched_off(void **state)
     scripted_done(&modem);
 }
 
+/* Whether the echo is there with each command; what ATE0 gets, NULL: it is not sent. */
+static const struct {
+    const char *what;
+    bool before, then, ate0, last;
+    const char *answer;
+    bool restarted;
+} echoes[] = {
+    // clang-format off
+    { "gone, and back", false, true, true, false, "\r\nOK\r\n", true },
+    { "gone, and back without the one of ATE0", false, true, false, false, "\r\nOK\r\n", true },
+    { "gone, back, and ATE0 is refused", false, true, true, true, "\r\nERROR\r\n", false },
+    { "never gone", true, true, true, true, "\r\nOK\r\n", false },
+    { "gone, and stays away", false, false, false, false, NULL, false },
+}; // clang-format on
+
+static void an_echo_that_was_gone_tells_of_a_restart(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(echoes); i++) {
+        const struct scripted_step ate0 = { "ATE0", echoes[i].answer },
+                                   csq = { "AT+CSQ", next_answer };
+        struct scripted_step steps[6];
+        size_t n = 0;
+
+        print_message("%s\n", echoes[i].what);
+        steps[n++] = csq;
+        if (echoes[i].before)
+            steps[n++] = ate0;
+        steps[n++] = csq;
+        if (echoes[i].then)
+            steps[n++] = ate0;
+        steps[n++] = csq;
+        begin(steps, n);
+        modem.echo = echoes[i].before;
+        assert_ok(ask_csq(NULL));
+        modem.echo = echoes[i].then;
+        assert_ok(ask_csq(NULL));
+        assert_false(chat.restarted);
+        modem.echo = echoes[i].ate0;
+        if (echoes[i].then)
+            modem.echo_ends_at = echoes[i].last ? NULL : "ATE0";
+        assert_ok(ask_csq(NULL));
+        assert_int_equal(chat.restarted, echoes[i].restarted);
+        assert_int_equal(chat.echo_seen, echoes[i].last);
+        scripted_done(&modem);
+    }
+}
+
 static void peace_is_kept_once_learned(void **state)
 {
     static const struct scripted_step steps[] = { { "AT+CSQ", next_answer },
@@ -354,6 +402,44 @@ static void late_lines_while_idle(void **state)
     scripted_done(&modem);
 }
 
+/* A data call that dropped in the middle of a slow command; or the command's own end. `late_ms` 0: the
+ * command's end does not come. */
+static const struct {
+    const char *what, *doubt, *late;
+    int late_ms;
+    enum error_code code;
+} doubts[] = {
+    // clang-format off
+    { "a call's, and the end in time", "\r\nNO CARRIER\r\n", "\r\nOK\r\n", 1000, ERROR_NONE },
+    { "a call's, and the end too late", "\r\nNO CARRIER\r\n", "\r\nOK\r\n", 1500, ERROR_CARD },
+    { "the same with the next command's name", "\r\nBUSY\r\n", "\r\n+CSQ: 1,1\r\nOK\r\n", 1500, ERROR_CARD },
+    { "its own", "\r\nNO CARRIER\r\n", NULL, 0, ERROR_CARD },
+}; // clang-format on
+
+static void an_end_in_doubt_leaves_the_step_in_doubt(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(doubts); i++) {
+        const struct scripted_step steps[] = {
+            { "AT+CGATT=1", doubts[i].doubt, .delay_ms = 100 },
+            { "AT+CSQ", next_answer },
+        };
+        const struct chat_answer *answer = NULL;
+
+        print_message("%s\n", doubts[i].what);
+        begin(steps, ARRAY_LEN(steps));
+        if (doubts[i].late)
+            scripted_say(&modem, modem.now_ms + doubts[i].late_ms, doubts[i].late);
+        assert_code(run((struct chat_command){ .text = "AT+CGATT=1" }, NULL), doubts[i].code);
+        assert_ok(ask_csq(&answer));
+        assert_string_equal(answer->lines[0], "+CSQ: 7,7");
+        assert_int_equal(chat.counters.resyncs, doubts[i].code != ERROR_NONE);
+        assert_false(chat.out_of_step);
+        assert_int_equal(chat.owed, 0);
+        scripted_done(&modem);
+    }
+}
+
 static void names_of_commands(void **state)
 {
     char name[24];
@@ -379,11 +465,13 @@ int main(void)
         cmocka_unit_test(a_misfit_is_asked_again_only_where_that_is_safe),
         cmocka_unit_test(the_same_prefix_unasked_is_no_answer),
         cmocka_unit_test(an_echo_that_came_back_is_switched_off),
+        cmocka_unit_test(an_echo_that_was_gone_tells_of_a_restart),
         cmocka_unit_test(peace_is_kept_once_learned),
         cmocka_unit_test(a_long_line_goes_out_in_pieces),
         cmocka_unit_test(after_the_stop),
         cmocka_unit_test(a_stop_counts_while_no_byte_goes_out),
         cmocka_unit_test(late_lines_while_idle),
+        cmocka_unit_test(an_end_in_doubt_leaves_the_step_in_doubt),
         cmocka_unit_test(names_of_commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,11 +18,17 @@ static struct {
     size_t len;
     /* All lines that came, joined by a blank; AT alone left out. */
     char heard[4096];
-    /* Answers that differ from OK; `times` 0: always. */
+    /* Answers that differ from OK, NULL: none; `times` 0: always. The clock goes on by `takes_s`
+     * before. */
     struct {
         const char *line, *answer;
         unsigned times, said;
+        int takes_s;
     } answers[8];
+    /* Once it has heard one that it does not answer it never answers again. */
+    bool dies, dead;
+    /* Until ATE0, where it is a modem that does what it says. */
+    bool echoes, always_echoes;
     bool stop;
     /* The stop comes with this line. */
     const char *stop_at;
@@ -30,6 +36,23 @@ static struct {
     const char *successor_hears;
     unsigned events[4];
 } peer;
+
+static int64_t passed_ms;
+
+int64_t __wrap_clock_now_ms(void);
+int64_t __real_clock_now_ms(void);
+int __wrap_clock_poll_ms(int64_t deadline_ms);
+int __real_clock_poll_ms(int64_t deadline_ms);
+
+int64_t __wrap_clock_now_ms(void)
+{
+    return __real_clock_now_ms() + passed_ms;
+}
+
+int __wrap_clock_poll_ms(int64_t deadline_ms)
+{
+    return __real_clock_poll_ms(deadline_ms == CLOCK_NEVER ? deadline_ms : deadline_ms - passed_ms);
+}
 
 static void say(const char *text)
 {
@@ -59,14 +82,28 @@ static void answer(const char *line)
 {
     size_t n = strlen(peer.heard);
 
+    if (peer.echoes || peer.always_echoes) {
+        say(line);
+        say("\r");
+    }
+    if (strncmp(line, "ATE", 3) == 0)
+        peer.echoes = line[3] == '1';
     if (strcmp(line, "AT") != 0)
         (void)snprintf(peer.heard + n, sizeof peer.heard - n, "%s ", line);
     if (peer.stop_at && strcmp(line, peer.stop_at) == 0)
         peer.stop = true;
+    if (peer.dead) {
+        passed_ms += 60000;
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(peer.answers) && peer.answers[i].line; i++)
         if (strcmp(line, peer.answers[i].line) == 0 &&
             (peer.answers[i].times == 0 || peer.answers[i].said++ < peer.answers[i].times)) {
-            say(peer.answers[i].answer);
+            passed_ms += 1000 * (int64_t)peer.answers[i].takes_s;
+            if (peer.answers[i].answer)
+                say(peer.answers[i].answer);
+            else
+                peer.dead = peer.dies;
             if (peer.stop_at && peer.stop)
                 leave_to_a_child(peer.successor_hears);
             return;
@@ -123,9 +160,9 @@ static void say_usual_things(void)
 
 enum { CFUN = 3, CPIN = 4, EXTRA = 5 };
 
-static struct modem *begin(enum modem_reset_kind reset)
+static struct modem *begin_with(enum modem_reset_kind reset, const char *const *init,
+                                size_t init_count)
 {
-    static const char *const init[] = { "AT+QCFG=\"x\"" };
     static char shell[] = "/bin/sh", option[] = "-c", command[] = "exit 3";
     static char *const program[] = { shell, option, command, NULL };
 
@@ -140,7 +177,7 @@ static struct modem *begin(enum modem_reset_kind reset)
         .port = peer.port,
         .baud = 115200,
         .init = init,
-        .init_count = ARRAY_LEN(init),
+        .init_count = init_count,
         .reset = reset,
         .reset_command = "AT+MYRESET",
         .reset_exec = program,
@@ -150,6 +187,13 @@ static struct modem *begin(enum modem_reset_kind reset)
     struct modem *modem = modem_new(&options);
     assert_non_null(modem);
     return modem;
+}
+
+static struct modem *begin(enum modem_reset_kind reset)
+{
+    static const char *const init[] = { "AT+QCFG=\"x\"" };
+
+    return begin_with(reset, init, ARRAY_LEN(init));
 }
 
 static void end(struct modem *modem)
@@ -265,6 +309,55 @@ static void lines_unasked_become_events(void **state)
     assert_ok(modem_check_sim(modem));
     assert_non_null(strstr(peer.heard, "AT+CFUN? AT+CFUN=1 AT+CPIN? "));
     end(modem);
+}
+
+static size_t times_heard(const char *line)
+{
+    size_t count = 0;
+
+    for (const char *at = strstr(peer.heard, line); at; at = strstr(at + 1, line))
+        count++;
+    return count;
+}
+
+/* How often the settings are said after `restarts` restarts that only the echo tells of, each with some
+ * readings behind it. */
+static const struct {
+    const char *what, *init[2], *ate0;
+    bool always_echoes;
+    unsigned restarts, said;
+} silent_restarts[] = {
+    // clang-format off
+    { "none", { "AT+ONE", "AT+TWO" }, "\r\nOK\r\n", false, 0, 1 },
+    { "each is noticed", { "AT+ONE", "AT+TWO" }, "\r\nOK\r\n", false, 2, 3 },
+    { "a modem that always echoes", { "AT+ONE", "AT+TWO" }, "\r\nOK\r\n", true, 2, 1 },
+    { "one that refuses ATE0", { "AT+ONE", "AT+TWO" }, "\r\nERROR\r\n", true, 2, 1 },
+    { "the owner's own echo", { "AT+ONE", "ATE1" }, "\r\nOK\r\n", false, 0, 1 },
+    { "the owner's own echo in the middle", { "ATE1", "AT+ONE" }, "\r\nOK\r\n", false, 0, 1 },
+    { "the same after a restart", { "AT+ONE", "ATE1" }, "\r\nOK\r\n", false, 2, 3 },
+}; // clang-format on
+
+static void a_restart_in_silence_is_told_by_the_echo(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(silent_restarts); i++) {
+        struct modem *modem = begin_with(MODEM_RESET_NONE, silent_restarts[i].init, 2);
+
+        print_message("%s\n", silent_restarts[i].what);
+        peer.answers[EXTRA].line = "ATE0";
+        peer.answers[EXTRA].answer = silent_restarts[i].ate0;
+        peer.always_echoes = silent_restarts[i].always_echoes;
+        assert_ok(modem_open(modem));
+        for (unsigned k = 0; k <= silent_restarts[i].restarts; k++) {
+            for (int readings = 0; readings < 5; readings++)
+                assert_ok(modem_check_sim(modem));
+            peer.echoes = true;
+        }
+        assert_int_equal(times_heard("AT+CMEE=1 "), silent_restarts[i].said);
+        assert_int_equal(times_heard("AT+CEREG=2 "), silent_restarts[i].said);
+        assert_int_equal(peer.events[MODEM_EVENT_RESTARTED], 0);
+        end(modem);
+    }
 }
 
 static void a_hang_up_is_told_at_once(void **state)
@@ -565,6 +658,82 @@ static void commands_go_on_behind_a_refusal(void **state)
     end(modem);
 }
 
+/* Nothing is known of the radio then, and the rest works. */
+static void a_radio_that_is_not_told_of(void **state)
+{
+    static const char *const answers[] = { "\r\nOK\r\n", "\r\n+CFUN:\r\n\r\nOK\r\n",
+                                           "\r\nERROR\r\n" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        struct modem *modem = begin(MODEM_RESET_CFUN);
+
+        peer.answers[CFUN].answer = answers[i];
+        assert_ok(modem_open(modem));
+        assert_null(strstr(peer.heard, "AT+CFUN=1"));
+        say("\r\nRDY\r\n");
+        idle_for(modem, MODEM_EVENT_RESTARTED, 1);
+        assert_ok(modem_check_sim(modem));
+        end(modem);
+    }
+}
+
+/* One of modem.init, "AT+LAST" behind it; what is heard of the two. `answer` NULL: none, within 30 s
+ * more than such a command gets. */
+static const struct {
+    const char *what, *text, *answer;
+    int takes_s;
+    bool dies;
+    const char *heard;
+    enum error_code code;
+} slow_inits[] = {
+    // clang-format off
+    { "the radio is slow", "AT+CFUN=1", "\r\nOK\r\n", 170, false, "AT+CFUN=1 AT+LAST ", ERROR_NONE },
+    { "the network is slow", "AT+COPS=0", "\r\nOK\r\n", 170, false, "AT+COPS=0 AT+LAST ", ERROR_NONE },
+    { "slow to refuse", "AT+CGATT=1", "\r\n+CME ERROR: 30\r\n", 170, false, "AT+CGATT=1 AT+LAST ", ERROR_NONE },
+    { "a context is slow", "AT+CGACT=1,1", "\r\nOK\r\n", 140, false, "AT+CGACT=1,1 AT+LAST ", ERROR_NONE },
+    { "too slow, and not said twice", "AT+COPS=0", NULL, 190, false, "AT+COPS=0 AT+LAST ", ERROR_NONE },
+    { "never again", "AT+COPS=0", NULL, 190, true, "AT+COPS=0 ", ERROR_MODEM_ABSENT },
+    { "a plain one is said twice", "AT+COPS=3,0", NULL, 10, false, "AT+COPS=3,0 AT+COPS=3,0 ", ERROR_MODEM_ABSENT },
+}; // clang-format on
+
+static void init_commands_get_their_time(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(slow_inits); i++) {
+        const char *const init[] = { slow_inits[i].text, "AT+LAST" };
+        struct modem *modem = begin_with(MODEM_RESET_NONE, init, ARRAY_LEN(init));
+
+        print_message("%s\n", slow_inits[i].what);
+        peer.answers[EXTRA].line = slow_inits[i].text;
+        peer.answers[EXTRA].answer = slow_inits[i].answer;
+        peer.answers[EXTRA].takes_s = slow_inits[i].takes_s;
+        peer.dies = slow_inits[i].dies;
+        assert_code(modem_open(modem), slow_inits[i].code);
+        assert_string_equal(strstr(peer.heard, slow_inits[i].text), slow_inits[i].heard);
+        end(modem);
+    }
+}
+
+/* The same of a profile's, of which one that is not answered ends it. */
+static void commands_get_their_time(void **state)
+{
+    static const char *const texts[] = { "AT+COPS=0", "AT+ONE", "AT+TWO" };
+    struct modem *modem = begin(MODEM_RESET_CFUN);
+
+    (void)state;
+    assert_ok(modem_open(modem));
+    peer.answers[EXTRA].line = "AT+COPS=0";
+    peer.answers[EXTRA].answer = "\r\nOK\r\n";
+    peer.answers[EXTRA].takes_s = 170;
+    peer.answers[EXTRA + 1].line = "AT+ONE";
+    peer.answers[EXTRA + 1].takes_s = 10;
+    peer.heard[0] = '\0';
+    assert_code(modem_run_commands(modem, texts, ARRAY_LEN(texts)), ERROR_MODEM_TIMEOUT);
+    assert_string_equal(peer.heard, "AT+COPS=0 AT+ONE ");
+    end(modem);
+}
+
 /* A refusal of AT+CFUN=1 is never the last word. */
 static void a_radio_is_owed_until_it_is_on(void **state)
 {
@@ -616,6 +785,7 @@ int main(void)
         cmocka_unit_test(set_up_says_all_that_is_wanted),
         cmocka_unit_test(a_radio_left_off_and_a_locked_card),
         cmocka_unit_test(lines_unasked_become_events),
+        cmocka_unit_test(a_restart_in_silence_is_told_by_the_echo),
         cmocka_unit_test(a_hang_up_is_told_at_once),
         cmocka_unit_test(after_the_stop_nothing_begins),
         cmocka_unit_test(the_reset_ladder),
@@ -626,6 +796,9 @@ int main(void)
         cmocka_unit_test(an_attach_goes_out_after_the_stop),
         cmocka_unit_test(recovery_and_its_refusals),
         cmocka_unit_test(commands_go_on_behind_a_refusal),
+        cmocka_unit_test(a_radio_that_is_not_told_of),
+        cmocka_unit_test(init_commands_get_their_time),
+        cmocka_unit_test(commands_get_their_time),
         cmocka_unit_test(a_radio_is_owed_until_it_is_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,7 +81,9 @@ static void what_is_refused_is_asked_once(void **state)
 static void busy_is_no_refusal(void **state)
 {
     static const struct scripted_step steps[] = {
-        { "AT+CESQ", "\r\n+CME ERROR: 14\r\n" },
+        { "AT+CESQ", "\r\n+CME ERROR: 14\r\n" },        { "AT+CSQ", "+CSQ: 20,99" OK },
+        { "AT+CESQ", "\r\n+CME ERROR: 50\r\n" },        { "AT+CSQ", "+CSQ: 21,99" OK },
+        { "AT+CESQ", "\r\n+CME ERROR: 100\r\n" },       { "AT+CSQ", "\r\n+CME ERROR: 100\r\n" },
         { "AT+CESQ", "+CESQ: 99,99,255,255,20,60" OK },
     };
     struct connectivity c = { 0 };
@@ -89,6 +91,11 @@ static void busy_is_no_refusal(void **state)
     (void)state;
     begin(steps, ARRAY_LEN(steps), quirks_find("", ""));
     assert_ok(network_read_signal(&network, &c));
+    assert_float_equal(c.signal.rssi_dbm.value, -73, 0.01);
+    assert_ok(network_read_signal(&network, &c));
+    assert_float_equal(c.signal.rssi_dbm.value, -71, 0.01);
+    assert_ok(network_read_signal(&network, &c));
+    assert_false(c.signal.rssi_dbm.known);
     assert_false(c.signal.rsrp_dbm.known);
     assert_ok(network_read_signal(&network, &c));
     assert_true(c.signal.rsrp_dbm.known);
@@ -272,6 +279,43 @@ static void operator_and_data(void **state)
     scripted_done(&modem);
 }
 
+/* `first`: what AT+CGPADDR gets; `then`: the same for the first context alone, NULL: it is not sent. */
+static const struct {
+    const char *what, *first, *then, *address;
+} addresses[] = {
+    // clang-format off
+    { "told at once", "+CGPADDR: 1,\"10.1.2.3\"" OK, NULL, "10.1.2.3" },
+    { "told that there is none", "+CGPADDR: 1" OK, NULL, NULL },
+    { "refused", NO, "+CGPADDR: 1,10.1.2.3" OK, "10.1.2.3" },
+    { "incorrect parameters", "\r\n+CME ERROR: 50\r\n", "+CGPADDR: 1,10.1.2.3" OK, "10.1.2.3" },
+    { "unknown", "\r\n+CME ERROR: 100\r\n", "+CGPADDR: 1,10.1.2.3" OK, "10.1.2.3" },
+    { "OK alone", OK, "+CGPADDR: 1,10.1.2.3" OK, "10.1.2.3" },
+    { "OK alone, and no such context", OK, "\r\n+CME ERROR: 50\r\n", NULL },
+    { "OK alone, twice", OK, OK, NULL },
+    { "both refused", NO, NO, NULL },
+}; // clang-format on
+
+static void addresses_of_all_or_of_the_first_context(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        const struct scripted_step steps[] = {
+            { "AT+CGATT?", "+CGATT: 1" OK },
+            { "AT+CGPADDR", addresses[i].first },
+            { "AT+CGPADDR=1", addresses[i].then },
+        };
+        struct connectivity c = { 0 };
+
+        print_message("%s\n", addresses[i].what);
+        begin(steps, addresses[i].then ? 3 : 2, quirks_find("", ""));
+        assert_ok(network_read_data(&network, &c));
+        assert_int_equal(c.address_count, addresses[i].address != NULL);
+        if (addresses[i].address)
+            assert_string_equal(c.addresses[0], addresses[i].address);
+        scripted_done(&modem);
+    }
+}
+
 #define EF_ICCID "+CRSM: 144,0,\"98211380007175100017\"" OK
 
 static void the_iccid_in_use(void **state)
@@ -302,6 +346,31 @@ static void the_iccid_in_use(void **state)
         { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
         { "AT+CRSM=176,12258,0,0,10", "+CRSM: 148,4" OK },
     };
+    /* An answer without an ICCID is no answer, and is not asked for again for ever. */
+    static const struct scripted_step odd[] = {
+        { "AT+CCID", "+CCID: none" OK },
+        { "AT+CCID", "+CCID: none" OK },
+        { "AT+QCCID", "+QCCID: 89123108001757010071" OK },
+    };
+    static const struct scripted_step all_odd[] = {
+        { "AT+CCID", OK },
+        { "AT+CCID", OK },
+        { "AT+QCCID", NO },
+        { "AT+ICCID", NO },
+        { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
+        { "AT+CCID", OK },
+        { "AT+CCID", OK },
+        { "AT+QCCID", NO },
+        { "AT+ICCID", NO },
+        { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
+        { "AT+CCID", OK },
+        { "AT+CCID", OK },
+        { "AT+QCCID", NO },
+        { "AT+ICCID", NO },
+        { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
+        { "AT+CRSM=176,12258,0,0,10", EF_ICCID },
+    };
+    static const struct scripted_step dead[] = { { "AT+CCID", NULL } };
     struct iccid iccid = { "" };
     bool cached = false;
 
@@ -322,6 +391,22 @@ static void the_iccid_in_use(void **state)
     struct error e = network_read_iccid(&network, &iccid, &cached);
     assert_int_equal(e.domain, ERROR_IN_CARD);
     assert_int_equal(e.detail, 0x9404);
+    scripted_done(&modem);
+
+    begin(odd, ARRAY_LEN(odd), quirks_find("", ""));
+    assert_ok(network_read_iccid(&network, &iccid, &cached));
+    assert_true(cached);
+    scripted_done(&modem);
+
+    begin(all_odd, ARRAY_LEN(all_odd), quirks_find("", ""));
+    for (int i = 0; i < 4; i++) {
+        assert_ok(network_read_iccid(&network, &iccid, &cached));
+        assert_false(cached);
+    }
+    scripted_done(&modem);
+
+    begin(dead, ARRAY_LEN(dead), quirks_find("", ""));
+    assert_code(network_read_iccid(&network, &iccid, &cached), ERROR_MODEM_TIMEOUT);
     scripted_done(&modem);
 }
 
@@ -348,9 +433,8 @@ static void the_imsi_stays_here(void **state)
 static void an_answer_that_never_fits_is_unknown(void **state)
 {
     static const struct scripted_step steps[] = {
-        { "AT+CESQ", OK },
-        { "AT+CESQ", OK },
-        { "AT+CESQ", NULL },
+        { "AT+CESQ", OK }, { "AT+CESQ", OK },   { "AT+CSQ", OK },
+        { "AT+CSQ", OK },  { "AT+CESQ", NULL },
     };
     struct connectivity c = { 0 };
 
@@ -449,6 +533,7 @@ int main(void)
         cmocka_unit_test(the_sinr_in_bare_lines),
         cmocka_unit_test(no_vendors_sinr_where_cesq_has_it),
         cmocka_unit_test(operator_and_data),
+        cmocka_unit_test(addresses_of_all_or_of_the_first_context),
         cmocka_unit_test(the_iccid_in_use),
         cmocka_unit_test(the_imsi_stays_here),
         cmocka_unit_test(an_answer_that_never_fits_is_unknown),

@@ -59,6 +59,7 @@ static void take_line(struct scripted_modem *modem, const char *line)
         char echo[sizeof modem->line + 2];
         (void)snprintf(echo, sizeof echo, "%s\r", line);
         queue(modem, modem->now_ms, echo, false);
+        modem->echo = !modem->echo_ends_at || strcmp(line, modem->echo_ends_at) != 0;
     }
     bool is_at = strcmp(line, "AT") == 0;
     modem->ats += is_at;

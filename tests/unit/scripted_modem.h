@@ -33,6 +33,8 @@ struct scripted_modem {
     bool full;
     int64_t stop_at_ms;
     bool gone, echo;
+    /* The last line with an echo; NULL: none. */
+    const char *echo_ends_at;
     /* Lost: that many lines are not heard. */
     int deaf;
     /* At most that many bytes a write; 0: all. */
