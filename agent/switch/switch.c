@@ -6,6 +6,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/card/card.h"
+#include "agent/modem/at_timeout.h"
 #include "agent/modem/modem.h"
 #include "agent/operation/journal.h"
 #include "agent/switch/context.h"
@@ -36,12 +37,34 @@ static int64_t hook_ms(const struct config_hook *hook)
     return hook->exec ? 1000 * (int64_t)hook->timeout_s : 0;
 }
 
+static int64_t commands_ms(const struct config_strings *commands)
+{
+    int64_t ms = 0;
+
+    for (size_t i = 0; i < commands->count; i++)
+        ms += at_timeout_ms(commands->items[i]);
+    return ms;
+}
+
+/* What the owner has the modem told once it has started over, and when the slowest profile is in use. */
+static int64_t init_budget_ms(const struct config *config)
+{
+    int64_t longest_ms = 0;
+
+    for (size_t i = 0; i < config->profile_count; i++) {
+        int64_t ms = commands_ms(&config->profiles[i].init);
+
+        longest_ms = ms > longest_ms ? ms : longest_ms;
+    }
+    return commands_ms(&config->modem.init) + longest_ms;
+}
+
 /* Until the modem works with a profile that the card has enabled. Two cycles: one in vain where the
  * port is away, one when it is back. */
 static int64_t reset_budget_ms(const struct config *config)
 {
     return 1000 * (int64_t)config->switching.refresh_s + 2 * (CYCLE_COMMANDS_MS + CYCLE_MS) +
-           RESET_MS + RUN_PORT_MS;
+           RESET_MS + RUN_PORT_MS + init_budget_ms(config);
 }
 
 static int64_t back_budget_ms(const struct config *config)

@@ -2,6 +2,7 @@
 set(switch_dir "${CMAKE_SOURCE_DIR}/agent/switch")
 set(switch_sources context.c hook.c leg.c look.c probe.c run.c saga.c switch.c)
 list(TRANSFORM switch_sources PREPEND "${switch_dir}/")
+list(APPEND switch_sources "${CMAKE_SOURCE_DIR}/agent/modem/at_timeout.c")
 
 lpm_unit_test(saga SOURCES "${switch_dir}/saga.c" LINK lpm_operation)
 foreach(part switch switch_resume switch_cut)

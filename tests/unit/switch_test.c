@@ -510,9 +510,28 @@ static void what_is_kept_of_the_target_stays(void **state)
     assert_non_null(strstr(world_seen.kept, "\"d.net\""));
 }
 
+/* Each leg waits for what the owner has the modem told; of the profiles the slowest counts. */
+static void the_budget_has_room_for_the_owners_commands(void **state)
+{
+    static char quick[] = "AT+CSQ", slow[] = "AT+CGACT=1,1", slowest[] = "AT+COPS=0";
+    static char *of_modem[] = { quick }, *of_a[] = { slow, quick }, *of_b[] = { slowest };
+    static struct config_profile profiles[] = { { .init = { 2, of_a } }, { .init = { 1, of_b } } };
+    struct config config = { .switching.rollback = true };
+    int64_t without_ms = switch_budget_ms(&config);
+
+    (void)state;
+    config.modem.init = (struct config_strings){ 1, of_modem };
+    config.profiles = profiles;
+    config.profile_count = ARRAY_LEN(profiles);
+    assert_int_equal(switch_budget_ms(&config) - without_ms, 3 * (5000 + 180000));
+    config.profile_count = 1;
+    assert_int_equal(switch_budget_ms(&config) - without_ms, 3 * (5000 + 150000 + 5000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_budget_has_room_for_the_owners_commands),
         cmocka_unit_test(what_is_kept_of_the_target_stays),
         cmocka_unit_test(switches_end_as_they_should),
         cmocka_unit_test(phases_and_blackout_are_measured),
