@@ -11,8 +11,8 @@
 
 /* The dialogue of AT commands: one command in flight, its information lines, one final line; all
  * other lines go to a handler, also those that come in the middle of an answer. A late answer is
- * never taken for the next command's: after a time-out, or an answer that does not fit, nothing is
- * sent until the modem was quiet and answered AT. Session. */
+ * never taken for the next command's: after a time-out, an answer that does not fit, or an end that may
+ * have been a data call's, nothing is sent until the modem was quiet and answered AT. Session. */
 
 enum chat_wait {
     /* CHAT_WAIT_OVER: the time is over, or the owner's turn was taken: look again. */
@@ -88,8 +88,9 @@ enum {
     CHAT_SOON_MS = 100,
     /* The LF behind a final line's CR takes 4 ms at 2400 baud; where none comes, it is not missed. */
     CHAT_LINE_FEED_MS = 20,
-    /* How long a NO CARRIER may be a data call's. */
+    /* How long a NO CARRIER may be a data call's; and for commands that drop calls and take their time. */
     CHAT_DOUBT_MS = 1000,
+    CHAT_LONG_DOUBT_MS = 10000,
     CHAT_SYNC_FAILURES = 3,
     CHAT_SYNC_MS = 3000,
 };

@@ -153,7 +153,8 @@ void operations_save(struct operations *ops, const char *id, const struct intent
 void operations_set_ends_by(struct operations *ops, const char *id, int64_t ends_by_utc_ms);
 bool operations_is_confirmed(struct operations *ops, const char *id);
 /* The switch is about to go on without the word. False: none came, and from now on it is too late for
- * one. True: one has come, and whoever said it was told that it counts. */
+ * one. True: one has come, and whoever said it was told that it counts; a profile that turns out not to work
+ * after that, as one that a restart has to prove anew, is left all the same. */
 bool operations_stop_waiting(struct operations *ops, const char *id);
 
 struct operation_end {
@@ -176,7 +177,8 @@ void operations_end(struct operations *ops, const char *id, const struct operati
  * it again (CLOCK_NEVER: there is nothing to wait for). */
 int64_t operations_tick(struct operations *ops);
 /* The journal's file was set aside, and another one is in its place: what goes on, and the lock, are written
- * into that. What the disk does not take comes with operations_tick(). */
+ * into that. Where the disk does not take it, the operation comes with operations_tick(); a lock is held until a
+ * restart. */
 void operations_write_anew(struct operations *ops);
 /* The same for the last time. */
 void operations_finish(struct operations *ops);

@@ -220,17 +220,18 @@ static void run_init_commands(struct run *run, const struct iccid *now)
 static void arrive(struct run *run, int64_t deadline_ms)
 {
     const struct iccid *now = iccid_of(run_profile(run));
+    const int64_t each_ms = deadline_ms - clock_now_ms();
     struct error e = modem_after_switch(run->tools->modem, deadline_ms);
 
     if (!e.code && run->resumed)
-        e = modem_recover(run->tools->modem, deadline_ms);
+        e = modem_recover(run->tools->modem, clock_now_ms() + each_ms);
     if (e.code)
         log_warning("modem's after-switch command was refused, going on",
                     LOG_STR("op", run->op->id), LOG_ERR(&e));
     if (!now)
         return;
     run_init_commands(run, now);
-    apply_context(run, now, deadline_ms);
+    apply_context(run, now, clock_now_ms() + each_ms);
 }
 
 static void enter(struct run *run, enum phase phase, int64_t deadline_ms)
@@ -244,8 +245,13 @@ static void enter(struct run *run, enum phase phase, int64_t deadline_ms)
         run_enter(run, phase, false);
     else
         run_save(run);
-    if (phase == PHASE_REGISTERING)
+    if (phase == PHASE_REGISTERING) {
+        const int64_t began_ms = clock_now_ms();
+
         arrive(run, deadline_ms);
+        /* The owner's commands may take minutes, and none of the network's time. */
+        run->saga.phase_began_ms += clock_now_ms() - began_ms;
+    }
     if (phase == PHASE_VERIFYING)
         hook_after(run);
 }

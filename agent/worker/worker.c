@@ -475,13 +475,13 @@ static void read_connectivity(struct worker *worker)
         reads_answer(worker->reads, READ_CONNECTIVITY, &e);
 }
 
-/* A modem that is locked to another network than that of the profile in use lets nobody read the list, and
- * does not keep a stranded device from trying another profile. */
+/* The list is not read while the modem is locked against the profile in use, which is no reason to stay on
+ * it. */
 static int64_t rescue_at_ms(const struct worker *worker)
 {
     const struct snapshot *now = &worker->view.now;
 
-    if (!now->has_list && (!worker->rescue.stranded || now->trouble.code == ERROR_CARD_ABSENT))
+    if (!now->has_list && !(worker->rescue.stranded && now->trouble.code == ERROR_SIM_LOCKED))
         return CLOCK_NEVER;
     return rescue_next_ms(&worker->rescue, register_ms(worker));
 }
@@ -763,6 +763,7 @@ static void *thread_main(void *ctx)
         /* Looked at first: operations have to know what is in it before it is taken up. */
         bool readable = !journal_is_unread(worker->journal);
         int64_t tick_ms = operations_tick(worker->operations);
+        bool is_found = !readable && !journal_is_unread(worker->journal);
         struct broker_facts facts;
 
         tell_of_journal(worker);
@@ -770,6 +771,8 @@ static void *thread_main(void *ctx)
         facts = broker_facts(worker->broker);
         memory_keep_connack(&worker->memory, &facts);
         /* It could not be read before: what it says of before comes now. */
+        if (worker->unread && is_found)
+            continue; /* by whomever: operations look once more */
         if (worker->unread && readable)
             remember(worker);
         if (worker->interrupted)

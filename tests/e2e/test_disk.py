@@ -380,6 +380,23 @@ def test_a_journal_lost_on_a_dead_profile_brings_the_fallback(lab):
     assert [row["source"]["channel"] for row in rows] == ["agent"], rows
 
 
+def test_a_journal_that_is_taken_away_keeps_the_lock(lab):
+    scene = Scene(lab, broker=True)
+    lock = {"holder": "field-team", "ttl_s": 3600, "reason": "antenna"}
+    assert scene.agent.http("PUT", "/v1/locks/switch", body=lock)[0] == 200
+    journal(scene).unlink()
+    # It is missed at the next write, which a refusal over MQTT is.
+    scene.publish(key="m1")
+    assert scene.told("m1")[-1].payload["error"]["code"] == "locked"
+    scene.agent.http("GET", "/v1/connectivity", {"Cache-Control": "no-cache"})  # the worker looks around
+    wait_until(lambda: "something happened to the journal" in scene.agent.stderr(), what="it is missed")
+    wait_until(journal(scene).exists, what="another one")
+    scene.kill()
+    scene.restart()
+    held = scene.agent.http("GET", "/v1/locks/switch")[2]
+    assert (held["holder"], held["reason"]) == ("field-team", "antenna")
+
+
 def test_a_journal_lost_on_a_good_profile_changes_nothing(lab):
     scene = Scene(lab, config={"switch.register_s": 2})
     committed(scene.end(scene.ask()))

@@ -157,8 +157,8 @@ def test_in_confirming(lab, stop):
     scene.check(committed(scene.end(number)))
 
 
-def test_in_confirming_with_the_modem_gone(lab):
-    """The word needs no modem: who was told that it counts finds the profile kept."""
+def test_in_confirming_the_word_comes_before_the_modem(lab):
+    """It needs none: who was told that it counts finds the profile kept."""
     scene = Scene(lab, broker=True)
     number = scene.ask(by="mqtt", confirm_s=600)
     scene.wait_phase(number, "confirming")
@@ -469,7 +469,7 @@ def test_the_history_is_listed_after_a_restart(lab):
 
 def test_a_phase_goes_on_with_what_is_left_of_it(lab):
     """Killed again and again, a dead profile is still given up: its time counts while the agent runs."""
-    scene = Scene(lab, DEAD, {"switch.register_s": 6}, broker=True)
+    scene = Scene(lab, DEAD, {"switch.register_s": int(6 * SLOW)}, broker=True)
     number = scene.ask(by="mqtt")
     scene.wait_phase(number, "registering")
     # What is used is written down every 2 s: none of these lives is long enough to give up alone.

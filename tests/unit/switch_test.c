@@ -355,6 +355,8 @@ static const struct row rows[] = {
       END_BACK, ERROR_UNCONFIRMED, 'A', VERIFIED_REGISTERED, "JbESaJASr" },
     { "an APN and a command", { .apn = true, .changes = { GOES_WELL } },
       END_WELL, 0, 'B', VERIFIED_ATTACHED, "JESIXN" },
+    { "a command that takes minutes takes none of the network's", { .apn = true, .init_ms = 170000, .changes = { NO_SERVICE, AT(ENABLE, 460000, ON_B, HOME, .data = true) } },
+      END_WELL, 0, 'B', VERIFIED_ATTACHED, "JESIXNH" },
     { "an APN and a command, given back", { .apn = true, .changes = { NO_SERVICE, BACK_WELL } },
       END_BACK, ERROR_NOT_REGISTERED, 'A', VERIFIED_REGISTERED, "JESIXNHJASXN" },
     { "an APN and a command, and the fallback", { .apn = true, .has_c = true, .mark = 'C', .changes = { NO_SERVICE, BACK_IN_VAIN, FALLBACK_WELL } },

@@ -470,6 +470,7 @@ struct error modem_run_commands(struct modem *modem, const char *const *texts, s
     assert_string_equal(texts[0], "AT+OF-B");
     if (!world.stopping)
         note('I');
+    fake_clock_pass(world.script->init_ms);
     return e;
 }
 

@@ -103,6 +103,8 @@ struct script {
     /* The broker accepted so long ago; 0: never. The link may be lost since. */
     int64_t broker_ago_ms;
     bool broker_lost;
+    /* How long the owner's commands take. */
+    int64_t init_ms;
     /* The same of an earlier process, which may have been before the boot; the time since that, 0: long. */
     int64_t remembered_ago_ms, uptime_ms;
     unsigned resets_before;
