@@ -345,9 +345,10 @@ static int64_t limit_of(const struct chat *chat, const struct chat_command *comm
     return clock_earlier(command->deadline_ms, stop_limit(chat, command->cleaning));
 }
 
-static int64_t doubt_ms_of(const struct chat *chat, int64_t until_ms)
+static int64_t doubt_ms_of(const struct chat *chat, const struct chat_command *command)
 {
-    return until_ms - chat->doubt_ms > CHAT_LONG_DOUBT_MS ? CHAT_LONG_DOUBT_MS : CHAT_DOUBT_MS;
+    return command->deadline_ms - chat->doubt_ms > CHAT_LONG_DOUBT_MS ? CHAT_LONG_DOUBT_MS
+                                                                      : CHAT_DOUBT_MS;
 }
 
 /* Waits for the final line, and for the data where OK came before it. */
@@ -356,7 +357,7 @@ static void hear_answer(struct chat *chat, const struct chat_command *command)
     while (!chat->broken) {
         int64_t until = limit_of(chat, command);
         if (chat->has_doubt && !chat->has_final) {
-            until = clock_earlier(until, chat->doubt_ms + doubt_ms_of(chat, until));
+            until = clock_earlier(until, chat->doubt_ms + doubt_ms_of(chat, command));
             if (now(chat) >= until) {
                 chat->has_final = true;
                 chat->final = chat->doubt;

@@ -725,12 +725,19 @@ static bool waits_for_word(const struct operations *ops, const struct operation 
            find_active(ops, op->id) && !ops->waits_no_longer;
 }
 
+/* A restart may have to prove the profile anew; the word still counts. */
+static bool is_kept_by_word(const struct operation *op)
+{
+    return op->state == OPERATION_RUNNING ? op->phase != PHASE_ROLLING_BACK
+                                          : op->state == OPERATION_SUCCEEDED;
+}
+
 /* A disk that does not take the word stops nothing: the switch commits at once. */
 static struct error confirm(struct operations *ops, struct operation *op)
 {
     bool waits = waits_for_word(ops, op);
 
-    if (op->confirmed && (waits || op->state == OPERATION_SUCCEEDED))
+    if (op->confirmed && is_kept_by_word(op))
         return ERROR_OK;
     if (!waits)
         return error_make(ERROR_IN_AGENT, ERROR_TOO_LATE, 0, "it does not wait for a confirmation");

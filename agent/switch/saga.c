@@ -90,15 +90,12 @@ static struct saga_step look(const struct saga *saga, int64_t now_ms)
     return (struct saga_step){ .act = SAGA_LOOK, .look_at_ms = next_look(saga, now_ms) };
 }
 
-static struct saga_step enter(struct saga *saga, const struct saga_limits *limits, enum phase phase,
-                              int64_t now_ms)
+static struct saga_step enter(struct saga *saga, enum phase phase, int64_t now_ms)
 {
     if (saga->interrupted == PHASE_NONE)
         saga->intent.again = false;
     start_phase(saga, phase, now_ms);
-    return (struct saga_step){ .act = SAGA_ENTER,
-                               .phase = phase,
-                               .deadline_ms = now_ms + limits->hold_ms };
+    return (struct saga_step){ .act = SAGA_ENTER, .phase = phase };
 }
 
 static struct saga_step end(enum saga_end how, struct error error)
@@ -214,7 +211,7 @@ static struct saga_step enabling(struct saga *saga, const struct saga_limits *li
 {
     switch (seen->enabled) {
     case SAGA_ENABLED:
-        return enter(saga, limits, PHASE_RESETTING, now_ms);
+        return enter(saga, PHASE_RESETTING, now_ms);
     case SAGA_REFUSED:
         if (saga->intent.leg == LEG_TARGET)
             return end(SAGA_UNCHANGED, seen->enable_error);
@@ -309,7 +306,7 @@ static struct saga_step resetting(struct saga *saga, const struct saga_limits *l
     if (saga->rung_began_ms < 0)
         saga->rung_began_ms = now_ms;
     if (has_switched(saga, limits, seen, now_ms))
-        return enter(saga, limits, PHASE_REGISTERING, now_ms);
+        return enter(saga, PHASE_REGISTERING, now_ms);
     if (now_ms - saga->rung_began_ms >= rung_ms(saga, limits))
         return climb(saga, limits, seen, now_ms);
     return look(saga, now_ms);
@@ -350,7 +347,7 @@ static struct saga_step registered(struct saga *saga, const struct saga_limits *
                    ? end(SAGA_ROLLED_BACK, saga->intent.reason)
                    : look(saga, now_ms);
     prove(saga, VERIFIED_REGISTERED);
-    return enter(saga, limits, PHASE_ATTACHING, now_ms);
+    return enter(saga, PHASE_ATTACHING, now_ms);
 }
 
 static struct saga_step registering(struct saga *saga, const struct saga_limits *limits,
@@ -383,7 +380,7 @@ static struct saga_step attaching(struct saga *saga, const struct saga_limits *l
     if (seen->data)
         prove(saga, VERIFIED_ATTACHED);
     if (seen->data || saga->intent.wanted == VERIFIED_REGISTERED)
-        return enter(saga, limits, PHASE_VERIFYING, now_ms);
+        return enter(saga, PHASE_VERIFYING, now_ms);
     if (now_ms - saga->phase_began_ms >= limits->attach_ms)
         return give_up(saga, limits, LACK_DATA,
                        error_make(ERROR_IN_AGENT, ERROR_NO_DATA, 0,
@@ -397,7 +394,7 @@ static struct saga_step verified(struct saga *saga, const struct saga_limits *li
                                  int64_t now_ms)
 {
     if (limits->confirm_ms > 0)
-        return enter(saga, limits, PHASE_CONFIRMING, now_ms);
+        return enter(saga, PHASE_CONFIRMING, now_ms);
     return end(SAGA_COMMITTED, ERROR_OK);
 }
 

@@ -126,7 +126,7 @@ struct saga_step {
     enum saga_act act;
     enum phase phase;   /* SAGA_ENTER */
     int64_t look_at_ms; /* SAGA_LOOK */
-    /* What is done for SAGA_ENTER and SAGA_HELP may take no longer. */
+    /* What is done for SAGA_HELP may take no longer. */
     int64_t deadline_ms;
     enum saga_end end; /* SAGA_END */
     struct error

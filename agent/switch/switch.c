@@ -205,36 +205,39 @@ static void apply_context(struct run *run, const struct iccid *now, int64_t dead
 static void run_init_commands(struct run *run, const struct iccid *now)
 {
     const struct config_profile *row = config_profile_find(run->tools->config, now);
+    const int64_t began_ms = clock_now_ms();
     struct error e;
 
     if (!row || row->init.count == 0)
         return;
     e = modem_run_commands(run->tools->modem, (const char *const *)row->init.items,
                            row->init.count);
+    /* They may take minutes, and none of those that the network has. */
+    run->saga.phase_began_ms += clock_now_ms() - began_ms;
     if (e.code)
         log_warning("command of profiles.*.init was refused, going on", LOG_STR("op", run->op->id),
                     LOG_ERR(&e));
 }
 
-/* The modem works with the leg's profile. */
-static void arrive(struct run *run, int64_t deadline_ms)
+/* The modem works with the leg's profile. Each step has a time of its own: what a modem that started over has to
+ * be told first may take minutes. */
+static void arrive(struct run *run)
 {
     const struct iccid *now = iccid_of(run_profile(run));
-    const int64_t each_ms = deadline_ms - clock_now_ms();
-    struct error e = modem_after_switch(run->tools->modem, deadline_ms);
+    struct error e = modem_after_switch(run->tools->modem, clock_now_ms() + HOLD_MS);
 
     if (!e.code && run->resumed)
-        e = modem_recover(run->tools->modem, clock_now_ms() + each_ms);
+        e = modem_recover(run->tools->modem, clock_now_ms() + HOLD_MS);
     if (e.code)
         log_warning("modem's after-switch command was refused, going on",
                     LOG_STR("op", run->op->id), LOG_ERR(&e));
     if (!now)
         return;
     run_init_commands(run, now);
-    apply_context(run, now, clock_now_ms() + each_ms);
+    apply_context(run, now, clock_now_ms() + HOLD_MS);
 }
 
-static void enter(struct run *run, enum phase phase, int64_t deadline_ms)
+static void enter(struct run *run, enum phase phase)
 {
     bool target = run->saga.intent.leg == LEG_TARGET;
 
@@ -245,13 +248,8 @@ static void enter(struct run *run, enum phase phase, int64_t deadline_ms)
         run_enter(run, phase, false);
     else
         run_save(run);
-    if (phase == PHASE_REGISTERING) {
-        const int64_t began_ms = clock_now_ms();
-
-        arrive(run, deadline_ms);
-        /* The owner's commands may take minutes, and none of the network's time. */
-        run->saga.phase_began_ms += clock_now_ms() - began_ms;
-    }
+    if (phase == PHASE_REGISTERING)
+        arrive(run);
     if (phase == PHASE_VERIFYING)
         hook_after(run);
 }
@@ -315,7 +313,7 @@ static struct error follow(struct run *run, struct saga_limits *limits, struct s
                 return e;
             break;
         case SAGA_ENTER:
-            enter(run, ret_last->phase, ret_last->deadline_ms);
+            enter(run, ret_last->phase);
             break;
         case SAGA_CYCLE_RADIO:
             cycle_radio(run);

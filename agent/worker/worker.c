@@ -763,7 +763,6 @@ static void *thread_main(void *ctx)
         /* Looked at first: operations have to know what is in it before it is taken up. */
         bool readable = !journal_is_unread(worker->journal);
         int64_t tick_ms = operations_tick(worker->operations);
-        bool is_found = !readable && !journal_is_unread(worker->journal);
         struct broker_facts facts;
 
         tell_of_journal(worker);
@@ -771,7 +770,7 @@ static void *thread_main(void *ctx)
         facts = broker_facts(worker->broker);
         memory_keep_connack(&worker->memory, &facts);
         /* It could not be read before: what it says of before comes now. */
-        if (worker->unread && is_found)
+        if (worker->unread && !readable && !journal_is_unread(worker->journal))
             continue; /* by whomever: operations look once more */
         if (worker->unread && readable)
             remember(worker);

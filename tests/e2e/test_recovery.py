@@ -475,7 +475,7 @@ def test_a_phase_goes_on_with_what_is_left_of_it(lab):
     # What is used is written down every 2 s: none of these lives is long enough to give up alone.
     for _ in range(9):
         pause(3.5)
-        if scene.agent.operation(number)["phase"] != "registering":
+        if scene.agent.operation(number)["phase"] in ("rolling-back", "rolled-back"):
             break
         scene.kill()
         scene.restart("healthy")

@@ -408,12 +408,16 @@ static const struct {
     const char *what, *doubt, *late;
     int late_ms;
     enum error_code code;
+    /* 0: as a plain one has. */
+    int time_ms;
 } doubts[] = {
     // clang-format off
     { "a call's, and the end in time", "\r\nNO CARRIER\r\n", "\r\nOK\r\n", 1000, ERROR_NONE },
     { "a call's, and the end too late", "\r\nNO CARRIER\r\n", "\r\nOK\r\n", 1500, ERROR_CARD },
     { "the same with the next command's name", "\r\nBUSY\r\n", "\r\n+CSQ: 1,1\r\nOK\r\n", 1500, ERROR_CARD },
     { "its own", "\r\nNO CARRIER\r\n", NULL, 0, ERROR_CARD },
+    { "a call's, of a command that takes long", "\r\nNO CARRIER\r\n", "\r\nOK\r\n", 9900, ERROR_NONE, 180000 },
+    { "the same, and the end too late", "\r\nNO CARRIER\r\n", "\r\nOK\r\n", 10500, ERROR_CARD, 180000 },
 }; // clang-format on
 
 static void an_end_in_doubt_leaves_the_step_in_doubt(void **state)
@@ -430,7 +434,12 @@ static void an_end_in_doubt_leaves_the_step_in_doubt(void **state)
         begin(steps, ARRAY_LEN(steps));
         if (doubts[i].late)
             scripted_say(&modem, modem.now_ms + doubts[i].late_ms, doubts[i].late);
-        assert_code(run((struct chat_command){ .text = "AT+CGATT=1" }, NULL), doubts[i].code);
+        assert_code(run((struct chat_command){ .text = "AT+CGATT=1",
+                                               .deadline_ms = doubts[i].time_ms
+                                                                  ? modem.now_ms + doubts[i].time_ms
+                                                                  : 0 },
+                        NULL),
+                    doubts[i].code);
         assert_ok(ask_csq(&answer));
         assert_string_equal(answer->lines[0], "+CSQ: 7,7");
         assert_int_equal(chat.counters.resyncs, doubts[i].code != ERROR_NONE);

@@ -1385,6 +1385,10 @@ static void a_word_confirms(void **state)
         restart();
         publish(SNAP_LIST);
         assert_true(operations_is_confirmed(all.ops, op.id));
+        /* Also of a switch that a restart has to prove anew. */
+        enter(op.id, PHASE_REGISTERING);
+        assert_ok(operations_confirm(all.ops, op.id, &ret));
+        enter(op.id, PHASE_CONFIRMING);
     }
 }
 
