@@ -168,27 +168,18 @@ static bool fallback_of(const struct profile_list *list, struct profile_ref *ret
     return false;
 }
 
-/* Without knowing what is in use. */
-static bool blind_turn_of(const struct rescue *rescue, struct profile_ref *ret)
-{
-    const struct intent_profile *profile = &rescue->profiles[rescue->tries % RESCUE_PROFILES];
-
-    if (!profile->known)
-        profile = &rescue->profiles[0];
-    *ret = ref_of_known(profile);
-    return true;
-}
-
-/* The one whose turn it is; where that is in use already, the other. */
+/* The one whose turn it is; where that is in use already, the other. `list` NULL: which one is in use is not
+ * known. */
 static bool turn_of(const struct rescue *rescue, const struct profile_list *list,
                     struct profile_ref *ret)
 {
     for (unsigned i = 0; i < RESCUE_PROFILES; i++) {
-        const struct profile *row =
-            find_row(list, &rescue->profiles[(rescue->tries + i) % RESCUE_PROFILES]);
+        const struct intent_profile *profile =
+            &rescue->profiles[(rescue->tries + i) % RESCUE_PROFILES];
+        const struct profile *row = list ? find_row(list, profile) : NULL;
 
-        if (row && !row->enabled) {
-            *ret = ref_of(row);
+        if (list ? row && !row->enabled : profile->known) {
+            *ret = row ? ref_of(row) : ref_of_known(profile);
             return true;
         }
     }
@@ -206,7 +197,7 @@ bool rescue_next(struct rescue *rescue, const struct profile_list *list, int64_t
         rescue->watching = false;
         return fallback_of(list, ret);
     }
-    found = list ? turn_of(rescue, list, ret) : blind_turn_of(rescue, ret);
+    found = turn_of(rescue, list, ret);
     rescue->tries++;
     rescue->next_ms = now_ms + wait_ms(rescue->tries, chance);
     return found;

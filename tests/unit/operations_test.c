@@ -1449,6 +1449,18 @@ static void *stop_waiting(void *id)
     return operations_stop_waiting(all.ops, id) ? &came : NULL;
 }
 
+static struct operation waiting_for_word(void)
+{
+    struct operation op;
+
+    publish(SNAP_LIST);
+    op = accepted(B);
+    assert_true(operations_start(all.ops, op.id));
+    assert_ok(send(op.id));
+    enter(op.id, PHASE_CONFIRMING);
+    return op;
+}
+
 /* The disk takes its time with the word, and its sender is told that it counts. */
 static void a_word_that_is_being_written_counts(void **state)
 {
@@ -1456,11 +1468,7 @@ static void a_word_that_is_being_written_counts(void **state)
     void *came = NULL;
 
     (void)state;
-    publish(SNAP_LIST);
-    op = accepted(B);
-    assert_true(operations_start(all.ops, op.id));
-    assert_ok(send(op.id));
-    enter(op.id, PHASE_CONFIRMING);
+    op = waiting_for_word();
     memcpy(meanwhile_id, op.id, sizeof op.id);
     comes_meanwhile = stop_waiting;
     assert_ok(operations_confirm(all.ops, op.id, &ret));
@@ -1474,11 +1482,7 @@ static void a_word_needs_no_disk(void **state)
     struct operation op, ret;
 
     (void)state;
-    publish(SNAP_LIST);
-    op = accepted(B);
-    assert_true(operations_start(all.ops, op.id));
-    assert_ok(send(op.id));
-    enter(op.id, PHASE_CONFIRMING);
+    op = waiting_for_word();
     fill_disk(true);
     assert_ok(operations_confirm(all.ops, op.id, &ret));
     assert_true(operations_is_confirmed(all.ops, op.id));
